@@ -87,6 +87,7 @@ public final class VigilService: Sendable {
         router.get("/jobs", .deferred { try await self.listJobs($0) })
         router.get("/jobs/{id}", audited(.read) { try await self.showJob($0, $1) })
         router.delete("/jobs/{id}", audited(.delete) { try await self.deleteJob($0, $1) })
+        router.on(.post, "/jobs/{id}/again", audited(.submit) { try await self.scoreAgain($0, $1) })
         router.get("/jobs/{id}/features", audited(.read) { try await self.showFeatures($0, $1) })
         router.get("/jobs/{id}/thumbnails/{file}", audited(.read) { try await self.showThumbnail($0, $1) })
         // A look at a batch gives no scores, and is written down where it is refused alone.

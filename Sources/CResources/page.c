@@ -20,6 +20,9 @@ static const unsigned char theme_js[] = {
 static const unsigned char app_js[] = {
 #embed "page/app.js"
 };
+static const unsigned char again_js[] = {
+#embed "page/again.js"
+};
 static const unsigned char api_js[] = {
 #embed "page/api.js"
 };
@@ -53,6 +56,9 @@ static const unsigned char scores_js[] = {
 static const unsigned char server_js[] = {
 #embed "page/server.js"
 };
+static const unsigned char shots_js[] = {
+#embed "page/shots.js"
+};
 static const unsigned char timeline_js[] = {
 #embed "page/timeline.js"
 };
@@ -79,6 +85,7 @@ static const vigil_page_file files[] = {
     FILE_OF_PAGE("icon.svg", icon_svg),
     FILE_OF_PAGE("theme.js", theme_js),
     FILE_OF_PAGE("app.js", app_js),
+    FILE_OF_PAGE("again.js", again_js),
     FILE_OF_PAGE("api.js", api_js),
     FILE_OF_PAGE("dom.js", dom_js),
     FILE_OF_PAGE("docs.js", docs_js),
@@ -90,6 +97,7 @@ static const vigil_page_file files[] = {
     FILE_OF_PAGE("review.js", review_js),
     FILE_OF_PAGE("scores.js", scores_js),
     FILE_OF_PAGE("server.js", server_js),
+    FILE_OF_PAGE("shots.js", shots_js),
     FILE_OF_PAGE("timeline.js", timeline_js),
     FILE_OF_PAGE("upload.js", upload_js),
     FILE_OF_PAGE("video.js", video_js),

@@ -31,6 +31,26 @@ public enum Cadence: String, CaseIterable, Sendable {
     public static let rate = 30.0
 }
 
+extension Cadence {
+    /// Rates at which as many frames as at 30 a second take a time that is not half as long again, or two thirds as long.
+    private static let usual = 20.0...45.0
+
+    /// What to say of a video that is counted out to rows of 16 frames at its rate; nil where these are about as long as the rows that
+    /// models are trained on.
+    ///
+    /// - Parameter rate: frames a second, where they are known
+    public func advice(rate: Double?) -> String? {
+        guard self == .frames, let rate, rate > 0, !Self.usual.contains(rate) else { return nil }
+        func text(_ number: Double) -> String {
+            let rounded = (number * 100).rounded() / 100
+            return Int(exactly: rounded).map { "\($0)" } ?? "\(rounded)"
+        }
+        return
+            "at \(text(rate)) frames a second 16 frames, a row, are \(text(16 / rate)) s, and 0.53 s in the videos that "
+            + "models are trained on: the cadence 'time' makes rows of that length"
+    }
+}
+
 /// How a video's frames become rows of features.
 public struct ExtractionSettings: Equatable, Sendable {
     /// Frames that a row may have.
@@ -74,6 +94,9 @@ public struct ExtractionSettings: Equatable, Sendable {
     public func digest(of recipe: Recipe) -> String {
         Array(text(of: recipe).utf8).withUnsafeBytes { SHA256.hexDigest(of: $0) }
     }
+
+    /// As ``Cadence/advice(rate:)`` says; nil where rows have another number of frames.
+    public func advice(rate: Double?) -> String? { framesPerRow == 16 ? cadence.advice(rate: rate) : nil }
 
     /// How many rows so many frames make.
     package func rows(of frames: Int) -> Int {

@@ -42,6 +42,9 @@ public enum ReportFormat: String, CaseIterable, Sendable {
     /// Whether it can have what stands out at each of several thresholds.
     public var hasSweep: Bool { self == .csv || self == .html }
 
+    /// Whether it shows pictures of segments.
+    public var hasPictures: Bool { self == .html }
+
     /// Whether it has boxes, which are the whole frame.
     public var hasBoxes: Bool { self == .coco || self == .diveJSON || self == .diveCSV }
 

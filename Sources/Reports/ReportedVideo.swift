@@ -81,10 +81,17 @@ public struct ReportedSegment: Sendable, Equatable {
     public var label: String
     /// Its highest coarse score.
     public var score: Float
+    /// A JPEG of what stands out in it, where there is one.
+    public var picture: [UInt8]?
 
     /// A stretch of at least one snippet.
     public init(start: Int, end: Int, label: String, score: Float) {
         (self.start, self.end, self.label, self.score) = (start, end, label, score)
+    }
+
+    /// Whether bytes that came from elsewhere are a JPEG, of a size that pictures of segments have.
+    public static func isPicture(_ bytes: [UInt8]) -> Bool {
+        bytes.count <= 1 << 20 && bytes.starts(with: [0xFF, 0xD8, 0xFF])
     }
 }
 

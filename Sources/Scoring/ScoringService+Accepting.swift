@@ -45,11 +45,17 @@ extension ScoringService {
     private func read(_ parameters: [Parameter]) throws(ScoringError) -> ScoreOptions {
         let options: ScoreOptions
         do throws(OptionError) { options = try ScoreOptions(parameters) } catch { throw .parameter(error) }
-        do throws(OptionError) { _ = try options.callback.map(address) } catch { throw .parameter(error) }
+        try checkCallback(of: options)
         return options
     }
 
-    private func check(_ options: ScoreOptions, of version: ModelVersion) throws(ScoringError) {
+    /// Throws where the client's address for callbacks can't be called.
+    func checkCallback(of options: ScoreOptions) throws(ScoringError) {
+        do throws(OptionError) { _ = try options.callback.map(address) } catch { throw .parameter(error) }
+    }
+
+    /// Throws where a model can't be asked so.
+    func check(_ options: ScoreOptions, of version: ModelVersion) throws(ScoringError) {
         do { try version.model.check(labels: options.labels, called: version.name) } catch { throw .labels(error) }
     }
 
@@ -96,7 +102,7 @@ extension ScoringService {
     }
 
     /// The models that take rows of the width that was found wrong.
-    private func models(fitting error: FeatureError) -> [String] {
+    func models(fitting error: FeatureError) -> [String] {
         guard case .wrongWidth(let width, _) = error else { return [] }
         return models.names.filter { models.current($0)?.model.configuration.width == width }
     }
@@ -189,7 +195,7 @@ extension ScoringService {
         let notes = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
         var accepted: [AcceptedMatrix] = []
         for matrix in upload.matrices {
-            let array = matrix.array
+            let array = try await cropped(matrix, options.crop)
             let outcome = await LongWork.run(if: array.values.count > LongWork.few) {
                 Result { () throws(FeatureError) in try check.accept(array) }
             }
@@ -205,6 +211,19 @@ extension ScoringService {
             }
         }
         return accepted
+    }
+
+    /// The matrix, or that of its crop which is asked for.
+    private func cropped(_ matrix: NamedMatrix, _ crop: CropChoice?) async throws(ScoringError) -> DecodedArray {
+        let array = matrix.array
+        guard let crop, array.shape.count == 3 else { return array }
+        let outcome = await LongWork.run(if: array.values.count > LongWork.few) {
+            Result { () throws(OptionError) in try crop.rows(of: array) }
+        }
+        do throws(OptionError) { return try outcome.get() } catch {
+            let file = (matrix.file ?? matrix.name).map { " of \(quoted($0))" } ?? ""
+            throw .parameter(OptionError(name: error.name, problem: "\(error.problem)\(file)"))
+        }
     }
 }
 

@@ -60,6 +60,13 @@ extension ScoringService {
         guard let subject = ScoreSubject(of: job) else { throw Self.notKept(job, "it is about no features") }
         // The numbers, and what is sent of them.
         guard let share = answers.take(8 * subject.snippets * subject.width) else { throw .answersBusy }
+        let values = try await input(of: job, subject)
+        let sha256 = await LongWork.run(if: values.count > LongWork.few) { subject.digest.text }
+        return (.came(values, rows: subject.snippets, width: subject.width, sha256: sha256), share)
+    }
+
+    /// The features that came with a job, as long as they are stored.
+    func input(of job: Job, _ subject: ScoreSubject) async throws(ScoringError) -> [Float] {
         let input: JobBody?
         do throws(JobStoreError) { input = try await backlog.input(of: job) } catch { throw .store(error) }
         guard let input else {
@@ -69,11 +76,11 @@ extension ScoringService {
         guard let values = input.features(subject.snippets * subject.width) else {
             throw .store(.damaged(job.id, "its input is not the features that it says"))
         }
-        let sha256 = await LongWork.run(if: values.count > LongWork.few) { subject.digest.text }
-        return (.came(values, rows: subject.snippets, width: subject.width, sha256: sha256), share)
+        return values
     }
 
-    private func madeFeatures(of job: Job) async throws(ScoringError) -> KeptFeatures {
+    /// The features that were made of a job's video.
+    func madeFeatures(of job: Job) async throws(ScoringError) -> KeptFeatures {
         guard job.status.isEnded else {
             throw .noFeatures(
                 "Job \(job.id) is \(job.status.rawValue): its features are to be had once all of them are made; its events "
@@ -89,7 +96,7 @@ extension ScoringService {
         return features
     }
 
-    private static func notKept(_ job: Job, _ reason: String) -> ScoringError {
+    static func notKept(_ job: Job, _ reason: String) -> ScoringError {
         .noFeatures("The features of job \(job.id) are not kept: \(reason).", isYetToCome: false)
     }
 }

@@ -240,7 +240,7 @@ package enum ScoringError: Error, CustomStringConvertible {
         case .model(let error): error.description
         case .change(let error): error.description
         case .labels(let error): error.description
-        case .features: description(choosingBy: "model=")
+        case .features: description(choosingBy: Self.byParameter)
         case .content(let error): error.description
         case .video(let refusal): refusal.description
         case .form(let sentence): sentence
@@ -254,11 +254,16 @@ package enum ScoringError: Error, CustomStringConvertible {
         }
     }
 
+    /// How `POST /score` chooses another model.
+    package static let byParameter = "model="
+
     /// The same where another model is chosen otherwise than by the parameter `model`.
     ///
     /// - Parameter way: what stands before the model's name then
     package func description(choosingBy way: String) -> String {
         guard case .features(let error, let file, let models) = self else { return description }
-        return (file.map { "\(quoted($0)): " } ?? "") + error.description(of: models, chosenBy: way)
+        let text = (file.map { "\(quoted($0)): " } ?? "") + error.description(of: models, chosenBy: way)
+        guard case .severalMatrices = error, way.hasBytes(of: Self.byParameter) else { return text }
+        return text + "; crop=0 takes the first, crop=mean their mean"
     }
 }

@@ -43,7 +43,7 @@ struct VigilCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, ScoreCommand.self, ImportCommand.self, ExtractCommand.self, TrainCommand.self,
             EvalCommand.self, SubmitCommand.self, StatusCommand.self, WatchCommand.self, CancelCommand.self,
-            DownloadCommand.self,
+            DownloadCommand.self, AgainCommand.self,
             ScenesCommand.self, InspectCommand.self, HealthCommand.self, ConfigCommand.self, KeysCommand.self,
             AuditCommand.self, StateCommand.self, StoreCommand.self, BenchCommand.self, VersionCommand.self,
         ])

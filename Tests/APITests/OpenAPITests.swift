@@ -110,6 +110,7 @@ struct OpenAPITests {
     @Test("the parameters of POST /score are those that the code reads, as fields of a form and in JSON too")
     func parameters() {
         #expect(description.parameters(of: "post", "/score", in: "query") == ScoreOptions.names)
+        #expect(description.parameters(of: "post", "/jobs/{id}/again", in: "query") == ScoreOptions.ofAgain)
         let form = description.schema("FeatureForm")["properties"] as? APIDescription.Node ?? [:]
         #expect(Set(form.keys) == Set(ScoreOptions.names + ["features", "video"]))
         let rows = description.schema("FeatureRows")["properties"] as? APIDescription.Node ?? [:]

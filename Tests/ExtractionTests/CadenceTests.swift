@@ -196,4 +196,15 @@ struct CadenceTests {
         #expect(time.text(of: recipe).ends(with: "tail drop\ncadence 16/30 s\n"))
         #expect(frames.digest(of: recipe) != time.digest(of: recipe))
     }
+
+    @Test(
+        "rates at which rows are far longer or shorter than those that models are trained on are told of, and no others"
+    )
+    func advice() throws {
+        for rate in [20, 23.976, 25, 30, 45] { #expect(Cadence.frames.advice(rate: rate) == nil, "\(rate)") }
+        for rate in [0.5, 10, 19.9, 50, 60, 240] { #expect(Cadence.frames.advice(rate: rate) != nil, "\(rate)") }
+        let told = try #require(Cadence.frames.advice(rate: 10))
+        #expect(told.contains("at 10 frames a second 16 frames, a row, are 1.6 s"))
+        #expect(Cadence.time.advice(rate: 10) == nil && Cadence.frames.advice(rate: nil) == nil)
+    }
 }

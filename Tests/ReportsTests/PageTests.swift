@@ -55,6 +55,18 @@ struct PageTests {
         #expect(page.contains("prefers-color-scheme: dark"))
     }
 
+    @Test("pictures of segments are in the page itself, which lets in no others")
+    func pictures() throws {
+        var video = Samples.video()
+        #expect(!(try Samples.text(.html, video)).contains("img-src"))
+        video.segments[1].picture = [0xFF, 0xD8, 0xFF, 0xE0]
+        video.segments[1].label = "<fire>"
+        let page = try Samples.text(.html, video)
+        #expect(page.contains("img-src data:;") && page.contains("src=\"data:image/jpeg;base64,/9j/4A==\""))
+        #expect(page.components(separatedBy: "<img").count == 2 && page.contains("alt=\"&lt;fire&gt;, "))
+        #expect(!ReportedSegment.isPicture([0x89, 0x50]) && ReportedSegment.isPicture([0xFF, 0xD8, 0xFF, 0xE0]))
+    }
+
     @Test("what comes from outside is text in both", arguments: [ReportFormat.html, .svg])
     func escaped(format: ReportFormat) throws {
         let evil = "<script>alert(1)</script>\"'&\u{202E}\u{1B}[31m"

@@ -1,3 +1,4 @@
+import Formats
 import JSON
 import Tensors
 import Testing
@@ -40,6 +41,47 @@ struct ScoreOptionsTests {
         for text in ["a,,b", ",", String(repeating: "a,", count: 16) + "a"] {
             #expect(throws: OptionError.self, "\(text)") { try options(("model", text)) }
         }
+    }
+
+    @Test("of several crops one is chosen by its number, or their mean; the axis is that of the crops")
+    func crops() throws {
+        #expect(try options(("crop", "3")).crop == .one(3) && options(("crop", "Mean")).crop == .mean)
+        for text in ["-1", "all", "1.5", "100", "first"] {
+            #expect(throws: OptionError.self, "\(text)") { try options(("crop", text)) }
+        }
+        let values = (0..<24).map { Float($0) }
+        let second: [Float] = [4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23]
+        for (shape, picked) in [([3, 2, 4], second), ([2, 3, 4], Array(values[12..<24]))] {
+            let array = DecodedArray(shape: shape, elementType: .float32, values: values)
+            let rows = try CropChoice.one(1).rows(of: array)
+            #expect(rows.shape == [3, 4] && rows.values == picked, "\(shape)")
+            #expect(try CropChoice.mean.rows(of: array).values.count == 12)
+            #expect(throws: OptionError.self) { try CropChoice.one(2).rows(of: array) }
+        }
+        let flat = DecodedArray(shape: [6, 4], elementType: .float32, values: values)
+        #expect(try CropChoice.one(7).rows(of: flat) == flat)
+    }
+
+    @Test("asked again, what is not said is as it was, and leave goes with the threshold where it was that")
+    func again() throws {
+        var before = try options(
+            ("labels", "normal,fire"), ("fps", "25"), ("threshold", "0.6"), ("logits", "true"), ("camera", "front"),
+            ("priority", "high"))
+        func again(_ pairs: (String, String)...) throws(OptionError) -> ScoreOptions {
+            try ScoreOptions(again: pairs.map { Parameter($0.0, .text($0.1)) }, of: before)
+        }
+        var same = try again()
+        #expect(same.labels == before.labels && same.fps == 25 && same.segments == before.segments && same.logits)
+        #expect(same.camera == nil && same.priority == .normal, "those are another job's")
+        #expect(try again(("threshold", "0.8")).segments == SegmentOptions(threshold: 0.8))
+        before.segments.leave = 0.4
+        #expect(try again(("threshold", "0.8")).segments == SegmentOptions(threshold: 0.8, leave: 0.4))
+        #expect(try again(("threshold", "0.3")).segments == SegmentOptions(threshold: 0.3))
+        #expect(throws: OptionError.self) { try again(("leave", "0.7")) }
+        same = try again(("labels", "normal,smoke"), ("logits", "false"))
+        #expect(same.labels == ["normal", "smoke"] && !same.logits)
+        #expect(throws: OptionError.self) { try again(("model", "a,b")) }
+        #expect(throws: OptionError.self) { try again(("pool", "first")) }
     }
 
     @Test("leave is the threshold unless it is given")

@@ -126,6 +126,36 @@ struct VideoArchiveTests {
         #expect(try KeptFeatures(path: path).values() == Self.values)
     }
 
+    @Test("a job that scores features again has them for its input, whole or not at all")
+    func asInput() throws {
+        let folder = try ScratchFolder()
+        let job = Self.jobs(1)[0]
+        let archive = Self.archive(folder)
+        archive.keep(Self.values, Self.head(of: nil, job: job), of: job, as: nil)
+        let features = try #require(archive.features(of: job))
+        let bytes = try features.input()
+        guard case .made(let made)? = VideoWork(JobBody(bytes), most: Self.values.count) else {
+            Issue.record("they do not read back")
+            return
+        }
+        #expect(made.values == Self.values && made.head == features.head && "\(made.job)" == made.head.job)
+        #expect(VideoWork(JobBody(bytes), most: Self.values.count - 1) == nil)
+        for count in 0..<bytes.count { #expect(VideoWork(JobBody(Array(bytes[..<count])), most: 1_000) == nil) }
+        #expect(VideoWork(JobBody(bytes + [0]), most: 1_000) == nil)
+        let front = bytes.count - 4 * Self.values.count
+        for place in 0..<front {
+            var other = bytes
+            other[place] ^= 1
+            #expect(VideoWork(JobBody(other), most: 1_000) == nil, "byte \(place)")
+        }
+        let input = VideoInput(token: "abc", bytes: 5, sha256: "00", container: .matroska)
+        if case .video(let read)? = VideoWork(JobBody(input.coded), most: 0) {
+            #expect(read == input)
+        } else {
+            Issue.record("no video")
+        }
+    }
+
     @Test("the next process finds what belongs to jobs that are known, and removes the rest")
     func recovered() async throws {
         let folder = try ScratchFolder()

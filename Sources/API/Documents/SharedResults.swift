@@ -14,6 +14,8 @@ struct SharedResults: Sendable {
         let isReused: Bool
         /// Whether it counts as fetched.
         let isFetched: Bool
+        /// How its segments are cut; nil for as the job asked.
+        let cut: ResultCut?
     }
 
     /// Results as they are answered.

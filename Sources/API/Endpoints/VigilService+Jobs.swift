@@ -15,21 +15,26 @@ extension VigilService {
 
     func showJob(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let id = try jobID(of: request)
-        let asked = try wait(in: parameters(of: request, among: ["wait"]))
+        let query = try parameters(of: request, among: Self.shown)
+        let asked = try wait(in: query)
         var job = try await scoring.job(id, for: caller(of: request))
+        let cut = try taken { () throws(OptionError) in try ResultCut(query, of: job) }
         var fields: HTTPFields = [:]
         if let wait = preferredWait(of: request.head, or: asked, &fields) {
             guard let ended = try await scoring.waited(id, wait) else { throw ScoringError.unknownJob(id.description) }
             job = ended
         }
-        var response = try await show(job, to: request, note)
+        var response = try await show(job, to: request, cut: cut, note)
         for field in fields { response.fields[field.name] = field.value }
         return response
     }
 
+    /// What can be asked of a job.
+    private static let shown = ["wait"] + ScoreOptions.ofCuts
+
     /// The name of a job's state in one of its forms: of the very bytes once they stay as they are.
-    private static func tag(of job: Job, isArray: Bool) -> EntityTag {
-        let form = isArray ? ".npy" : ""
+    private static func tag(of job: Job, isArray: Bool, _ cut: ResultCut? = nil) -> EntityTag {
+        let form = (isArray ? ".npy" : "") + (cut.map { ".\($0.text)" } ?? "")
         guard job.status.isEnded else {
             return EntityTag("\(job.revision).\(job.queuePosition ?? 0)\(form)", isWeak: true)
         }
@@ -58,14 +63,16 @@ extension VigilService {
 
     /// The job with its result, in the form that the client prefers; 304 where it has that already.
     ///
-    /// - Parameter isReused: whether it answers for another submission
+    /// - Parameters:
+    ///   - isReused: whether it answers for another submission
+    ///   - cut: how its segments are cut; nil for as the job asked
     func show(
-        _ job: Job, to request: Request, isReused: Bool = false, _ note: AuditNote? = nil
+        _ job: Job, to request: Request, isReused: Bool = false, cut: ResultCut? = nil, _ note: AuditNote? = nil
     ) async throws -> Response {
         let head = request.head
         let form = try form(of: head)
         guard job.status == .succeeded || form != Self.npy || head.method == .post else { throw noArray(job) }
-        let tag = Self.tag(of: job, isArray: form == Self.npy)
+        let tag = Self.tag(of: job, isArray: form == Self.npy, cut)
         var fields: HTTPFields = [.eTag: tag.description, .vary: "Accept", .cacheControl: "no-cache"]
         if !job.status.isEnded {
             // When another model will be served nobody knows.
@@ -83,7 +90,7 @@ extension VigilService {
         // What is written down first is fetched only then: it may be refused yet.
         let wanted = SharedResults.Form(
             job: job.id, revision: job.revision, isArray: isArray, isReused: isReused,
-            isFetched: isGiven && note == nil)
+            isFetched: isGiven && note == nil, cut: cut)
         let result = try await results.answers.value(of: wanted) { [self] in try await render(job, as: wanted) }
         fields[.contentType] = isArray ? "application/x-npy" : "application/json"
         fields[.serverTiming] = result.timing
@@ -98,13 +105,16 @@ extension VigilService {
     /// anything is read.
     private func render(_ job: Job, as form: SharedResults.Form) async throws -> RenderedResult {
         let started = ContinuousClock.now
-        let (result, share) = try await scoring.result(
+        let (stored, share) = try await scoring.result(
             of: job, isFetched: form.isFetched, least: ScoreDocument.jsonEstimate(outputBytes: job.outputBytes ?? 0),
             need: ScoreDocument.jsonEstimate)
-        let isLong = ScoreDocument.jsonEstimate(result) > AnswerBudget.small
+        let isLong = ScoreDocument.jsonEstimate(stored) > AnswerBudget.small
         return await LongWork.run(if: isLong) {
+            var result = stored
+            form.cut?.apply(to: &result)
             var document = ScoreDocument(result)
-            document.thumbnails = ScoreDocument.thumbnails(of: result, job: "\(job.id)")
+            // Pictures are of the segments that the job asked for.
+            document.thumbnails = form.cut == nil ? ScoreDocument.thumbnails(of: result, job: "\(job.id)") : [:]
             let bytes =
                 form.isArray ? document.npy : JobDocument(job: job, result: document, isReused: form.isReused).json
             return RenderedResult(

@@ -11,7 +11,7 @@ extension VigilService {
     func score(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         var spans = UploadSpans(settings.tracer, request.trace)
         _ = try Preconditions(request.head.fields).check(.post, on: nil)
-        let given = request.head.query.map { Parameter(of: $0) } + Self.fields(of: request.head)
+        let given = Self.parameters(of: request.head)
         // The same versions for all of the request, though others may come meanwhile.
         var (options, versions) = try await scoring.options(given)
         let key = try IdempotencyField.read(request.head.fields)
@@ -87,9 +87,10 @@ extension VigilService {
         return trace.context.text
     }
 
-    /// A parameter that can be given as a field too.
-    private static func fields(of head: RequestHead) -> [Parameter] {
-        head.fields[.deadline].map { [Parameter("deadline", .text($0))] } ?? []
+    /// The parameters of a query, and the one that can be given as a field too.
+    static func parameters(of head: RequestHead) -> [Parameter] {
+        head.query.map { Parameter(of: $0) }
+            + (head.fields[.deadline].map { [Parameter("deadline", .text($0))] } ?? [])
     }
 
     /// What a request's head says of its body; throws 415 for what isn't taken.

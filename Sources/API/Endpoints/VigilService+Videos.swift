@@ -23,7 +23,7 @@ extension VigilService {
         let videos = try await scoring.acceptVideos(upload, options, for: versions, of: sender.0.client)
         spans?.decoded(request.body, matrices: videos.count)
         if options.validateOnly {
-            var answer = report(on: videos, isBatch: upload.isBatch)
+            var answer = report(on: videos, options, isBatch: upload.isBatch)
             _ = preferredWait(of: request.head, &answer.fields)
             return answer
         }
@@ -37,15 +37,16 @@ extension VigilService {
     }
 
     /// What a look at videos found.
-    private func report(on videos: [AcceptedVideo], isBatch: Bool) -> Response {
+    private func report(on videos: [AcceptedVideo], _ options: ScoreOptions, isBatch: Bool) -> Response {
         guard isBatch || videos.count != 1 else {
-            return .json(JSONWriter.document { VideoReportDocument(video: videos[0]).write(to: &$0) })
+            return .json(
+                JSONWriter.document { VideoReportDocument(video: videos[0], options: options).write(to: &$0) })
         }
         return .json(
             JSONWriter.document { json in
                 json.object { json in
                     json.key("reports")
-                    json.array(videos[...]) { VideoReportDocument(video: $1).write(to: &$0) }
+                    json.array(videos[...]) { VideoReportDocument(video: $1, options: options).write(to: &$0) }
                 }
             })
     }
@@ -54,6 +55,7 @@ extension VigilService {
 /// What a look at a video's first frame and its header found, as JSON.
 private struct VideoReportDocument {
     let video: AcceptedVideo
+    let options: ScoreOptions
 
     func write(to json: inout JSONWriter) {
         let facts = video.facts
@@ -67,6 +69,7 @@ private struct VideoReportDocument {
             json.member("expected_frames", facts.expectedFrames)
             json.member("bytes", video.bytes)
             json.member("sha256", video.sha256)
+            json.member("warnings", video.warnings(options))
         }
     }
 }

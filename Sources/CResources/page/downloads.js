@@ -1,6 +1,6 @@
 // What can be taken away: the server's own answers, tables, subtitles, and a report that needs no server.
 
-import { ask } from './api.js';
+import { Refusal, ask } from './api.js';
 import { clock, count, el, many, percent, save, score } from './dom.js';
 import { judged, progress, words } from './review.js';
 
@@ -57,10 +57,10 @@ export const captions = (events, seconds) => text(['WEBVTT', ...events.flatMap((
 const REPORT = `body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;margin:32px auto;padding:0 20px;color:#16202b;background:#fff}
 h1{font-size:1.6rem;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:6px 10px;border-bottom:1px solid #dfe4ea}
 td{overflow-wrap:anywhere}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}dl{display:grid;grid-template-columns:auto minmax(0,1fr);gap:2px 16px}dt{color:#55616e}dd{margin:0;overflow-wrap:anywhere}
-.note{background:#fff4de;padding:8px 14px;border-left:4px solid #8a5200}svg,img{width:100%;display:block}@media(max-width:560px){body{margin:12px auto;padding:0 12px}th,td{padding:4px;font-size:.86rem}}svg text{font:11px system-ui,sans-serif;fill:#55616e}`;
+.note{background:#fff4de;padding:8px 14px;border-left:4px solid #8a5200}svg{width:100%;display:block}.shots{display:flex;flex-wrap:wrap;gap:12px}figure{margin:0;max-width:200px}img{max-width:100%;display:block;border-radius:6px}figcaption{color:#55616e;font-size:.86rem}@media(max-width:560px){body{margin:12px auto;padding:0 12px}th,td{padding:4px;font-size:.86rem}}svg text{font:11px system-ui,sans-serif;fill:#55616e}`;
 
 /** A page of its own: the curve, the classes, the events, what they were made with. Nothing in it runs or is fetched. */
-export function report(job, scores, events, cut, seconds, review) {
+export function report(job, scores, events, cut, seconds, review, pictures = []) {
   const page = document.implementation.createHTMLDocument(`${job.name ?? job.id}: scores`);
   page.documentElement.lang = 'en';
   const { result } = job;
@@ -83,6 +83,8 @@ export function report(job, scores, events, cut, seconds, review) {
     result.untrained ? el('p', { class: 'note' }, "The model's weights are random: these scores mean nothing.") : '',
     el('p', {}, `${many(events.length, 'event')} at a threshold of ${cut.threshold}. The whole: anomaly ${score(result.video.coarse)}, ${result.video.label}.`),
     chart(scores, events, cut, seconds), classes(scores), isJudged ? el('p', {}, progress(judged(scores, cut, review))) : '',
+    pictures.length ? el('div', { class: 'shots' }, pictures.map(({ event, url }) => el('figure', {},
+      el('img', { src: url, alt: `${event.label} at ${time(event.start)}` }), el('figcaption', {}, `${event.label}, ${time(event.start)}`)))) : '',
     el('h2', {}, 'Events'),
     events.length
       ? el('table', {}, el('thead', {}, el('tr', {}, ['from', 'to', 'class', 'score', 'snippets', ...(isJudged ? ['verdict'] : [])].map((name) => el('th', { scope: 'col', class: ['class', 'verdict'].includes(name) ? '' : 'n' }, name)))), el('tbody', {}, rows))
@@ -114,7 +116,7 @@ function chart(scores, events, cut, seconds) {
     points.push(`${(left + (column / columns) * inner).toFixed(1)},${((1 - scores.coarsePyramid.most) * height + 4).toFixed(1)}`);
   }
   const y = (value) => (1 - value) * height + 4;
-  const picture = svg('svg', { viewBox: `0 0 ${width} ${height + 26}`, role: 'img', 'aria-label': `Anomaly scores of ${many(scores.known, 'snippet')}` });
+  const picture = svg('svg', { viewBox: `0 -6 ${width} ${height + 32}`, role: 'img', 'aria-label': `Anomaly scores of ${many(scores.known, 'snippet')}` });
   for (const event of events) {
     picture.append(svg('rect', { x: left + (event.start / scores.known) * inner, y: 4, width: Math.max(1, ((event.end - event.start) / scores.known) * inner), height, fill: '#b8321a', 'fill-opacity': 0.16 }));
   }
@@ -139,6 +141,29 @@ function classes(scores) {
 /** The server's own text, with what reviewers say as one more member. */
 const withVerdicts = (text, { verdicts }) => (verdicts.length ? text.trimEnd().replace(/\}$/, () => `,"verdicts":${JSON.stringify(verdicts)}}`) : text);
 
+/** The server's pictures of what is in events now, as texts that a page can hold. */
+async function pictures(job, events) {
+  const found = await Promise.all(events.map(async (event) => {
+    const inside = job.result.segments.filter((one) => one.thumbnail && one.start < event.end && one.end > event.start);
+    const best = inside.sort((a, b) => b.score - a.score)[0];
+    if (!best) return null;
+    try {
+      const blob = await (await ask(best.thumbnail, { accept: 'image/jpeg' })).blob();
+      const url = await new Promise((resolve) => {
+        const reader = new FileReader();
+        reader.addEventListener('load', () => resolve(reader.result));
+        reader.readAsDataURL(blob);
+      });
+      return { event, url };
+    } catch (error) {
+      // A picture that is gone is no reason to have no report.
+      if (error instanceof Refusal) return null;
+      throw error;
+    }
+  }));
+  return found.filter(Boolean);
+}
+
 /** Buttons for all of them. `now()` gives what is shown at the moment. */
 export function downloads(job, now, failed) {
   const name = (job.name ?? job.id).replace(/\.[A-Za-z0-9]+$/, '').replace(/[^\p{L}\p{N}._-]+/gu, '_');
@@ -160,8 +185,8 @@ export function downloads(job, now, failed) {
     button('Events, CSV', () => save(`${name}.events.csv`, eventsCSV(now().events, now().seconds, now().review), 'text/csv')),
     button('SRT', () => save(`${name}.srt`, subtitles(now().events, now().seconds), 'application/x-subrip'), timed),
     button('VTT', () => save(`${name}.vtt`, captions(now().events, now().seconds), 'text/vtt'), timed),
-    button('Report', () => {
+    button('Report', async () => {
       const { scores, events, cut, seconds, review } = now();
-      save(`${name}.html`, report(job, scores, events, cut, seconds, review), 'text/html');
+      save(`${name}.html`, report(job, scores, events, cut, seconds, review, await pictures(job, events)), 'text/html');
     }));
 }

@@ -1,11 +1,13 @@
 // A job: its way through the queue, its curve as it grows, and then what is in it.
 
+import { againForm } from './again.js';
 import { Refusal, ask, at, follow, json } from './api.js';
 import { announce, clock, count, duration, el, many, nextFrame, percent, score, when } from './dom.js';
 import { downloads } from './downloads.js';
 import { chip } from './lists.js';
 import { Review, judged, judgement, precisions, progress, words } from './review.js';
 import { Scores, cutEvents, defaultCut, explain, gapOfBranches } from './scores.js';
+import { Shots } from './shots.js';
 import { Timeline } from './timeline.js';
 import { VideoPanel } from './video.js';
 
@@ -40,7 +42,9 @@ class JobView {
       seek: (snippet) => this.sought(snippet),
       threshold: (value) => this.change({ threshold: value }),
       viewed: () => this.keepAddress(),
+      painted: () => this.shots.place(this.timeline),
     });
+    this.shots = new Shots((segment) => this.pictured(segment));
     this.video = new VideoPanel(id, { moved: (seconds) => this.played(seconds), opened: () => this.videoOpened() });
     this.read(query);
     this.buildResult();
@@ -319,13 +323,14 @@ class JobView {
     this.reviewed = el('section', { class: 'card', 'aria-labelledby': 'reviewed-title' });
     this.summary = el('section', { class: 'card', 'aria-labelledby': 'summary-title' });
     this.takeaway = el('section', { class: 'card', 'aria-labelledby': 'takeaway-title' });
+    this.again = el('section', { class: 'card', 'aria-label': 'Score again' });
     this.result.append(
       el('section', { class: 'card', 'aria-label': 'Timeline' },
         el('div', { class: 'controls' },
           group('threshold', 'Threshold', this.slider, this.threshold), group('leave', 'Leave', this.leave), group('min', 'Least', this.min), group('gap', 'Merge gap', this.gap),
           group('unit', 'Show', this.unit),
           el('div', { class: 'group' }, zoom('Zoom in', '+', () => this.timeline.zoom(0.5)), zoom('Zoom out', '−', () => this.timeline.zoom(2)), zoom('Show all', 'All', () => this.timeline.look(0, this.scores.snippets)))),
-        this.video.thumbs, this.timeline.element, this.toggles,
+        this.shots.element, this.video.thumbs, this.timeline.element, this.toggles,
         el('div', { class: 'controls' }, group('other', 'Over it', this.other), this.otherSaid),
         el('details', { id: 'timeline-keys' }, el('summary', {}, 'Keys'),
           el('dl', { class: 'keys' }, keys.flatMap(([key, what]) => [el('dt', {}, key.split(' ').map((one, index) => [index ? ' ' : '', el('kbd', {}, one)]).flat()), el('dd', {}, what)])),
@@ -334,7 +339,7 @@ class JobView {
         el('section', { class: 'card', 'aria-label': 'Events' }, el('div', { class: 'row spread' }, this.eventsTitle,
           el('div', { class: 'row' }, zoom('Event before', 'J ‹', () => this.step(-1)), zoom('Event after', 'K ›', () => this.step(1)))), this.note, this.eventsTable),
         el('div', { class: 'layout' }, el('section', { class: 'card', 'aria-label': 'Video' }, this.video.element), this.why)),
-      this.reviewed, this.summary, this.takeaway);
+      this.reviewed, this.summary, this.takeaway, this.again);
     this.fillControls();
   }
 
@@ -390,6 +395,8 @@ class JobView {
         fact('Features', el('code', {}, job.features_sha256?.slice(0, 10) ?? '–')),
         fact('Arithmetic', `${result.provenance.compute}, ${result.provenance.kernels}`), fact('Job', el('code', {}, job.id))));
     this.offerDownloads();
+    this.shots.show(result.segments, this.timeline);
+    this.again.replaceChildren(againForm(job, () => this.cut, this.trouble));
     announce(`Scored. ${many(cutEvents(this.scores, this.cut).length, 'event')}.`);
     if (this.otherID) this.loadOther();
     this.loadReview();
@@ -548,6 +555,13 @@ class JobView {
     this.timeline.draw();
     this.paintLists();
     announce(`${event.label}, ${this.timeline.text(event.start)} to ${this.timeline.text(event.end)}, score ${score(event.score)}`);
+  }
+
+  /** A picture was pressed: the event that is there now, or the place where it was. */
+  pictured({ start, end }) {
+    const event = this.events.find((one) => one.start < end && one.end > start);
+    if (event) this.select(event);
+    else this.timeline.go(start);
   }
 
   step(direction) {

@@ -65,7 +65,7 @@ export function precisions(scores, cut, review) {
   if (!steps.includes(cut.threshold)) steps.push(cut.threshold);
   const rows = steps.sort((a, b) => a - b).map((threshold) => ({ threshold, ...judged(scores, { ...cut, threshold }, review) }));
   const heads = ['Threshold', 'Events', 'True', 'False', 'Precision', 'True alarms found'];
-  return el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Precision at each threshold' }, el('table', {},
+  return el('div', { class: 'scroll precisions', tabindex: 0, role: 'region', 'aria-label': 'Precision at each threshold' }, el('table', {},
     el('thead', {}, el('tr', {}, heads.map((head) => el('th', { scope: 'col', class: 'number' }, head)))),
     el('tbody', {}, rows.map((row) => el('tr', { class: row.threshold === cut.threshold ? 'here' : '' },
       el('th', { scope: 'row', class: 'number' }, row.threshold.toFixed(row.threshold * 100 % 1 ? 3 : 2)),

@@ -10,7 +10,7 @@ const OVERVIEW = 46;
 const LEAST_SPAN = 8;
 
 export class Timeline {
-  /** Calls `seek(snippet)`, `threshold(value)`, `viewed()` as people move things. */
+  /** Calls `seek(snippet)`, `threshold(value)`, `viewed()` as people move things, `painted()` after each painting. */
   constructor(hands) {
     this.hands = hands;
     this.scores = null;
@@ -328,6 +328,7 @@ export class Timeline {
     this.paintTop();
     /** Milliseconds that the last painting took, for those who measure. */
     this.took = performance.now() - begun;
+    this.hands.painted?.();
   }
 
   begin(canvas) {

@@ -3,10 +3,7 @@
 import { Refusal, at, json, submit, token } from './api.js';
 import { announce, bytes, clock, count, el, many, score } from './dom.js';
 import { jobTable } from './lists.js';
-import { keepVideo } from './video.js';
-
-const isVideo = (file) => file.type.startsWith('video/') || file.type === 'image/gif'
-  || /\.(3gp|avi|flv|gif|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|ogg|ogv|ts|vob|webm|wmv)$/i.test(file.name);
+import { isVideo, keepFile } from './video.js';
 
 /** Parameters of /score that have a field here; those of segments are also the first cut that is shown. */
 const fields = [
@@ -15,6 +12,7 @@ const fields = [
   { name: 'leave', label: 'Leave', hint: 'it goes on down to this', type: 'number', min: 0, max: 1, step: 'any', placeholder: 'as threshold' },
   { name: 'min_snippets', label: 'Least snippets', hint: 'of an event', type: 'number', min: 1, step: 1, placeholder: '1' },
   { name: 'merge_gap', label: 'Merge gap', hint: 'events nearer than this are one', type: 'number', min: 0, step: 1, placeholder: '0' },
+  { name: 'thumbnails', label: 'Pictures', hint: "of a video's events, at most", type: 'number', min: 0, max: 32, step: 1, placeholder: '12' },
   { name: 'labels', label: 'Labels', hint: 'separated by commas, normal first', type: 'text', placeholder: "the model's own" },
 ];
 
@@ -85,6 +83,9 @@ export function homeView({ trouble }) {
   function query(extra = {}) {
     const parameters = new URLSearchParams();
     for (const [name, input] of Object.entries(inputs)) if (input.value.trim()) parameters.set(name, input.value.trim());
+    // Of features there are no pictures.
+    if (!files.some(isVideo)) parameters.delete('thumbnails');
+    else if (!parameters.has('thumbnails')) parameters.set('thumbnails', inputs.thumbnails.placeholder);
     if (model.value) parameters.set('model', model.value);
     if (second.value) parameters.set('compare', second.value);
     if (priority.value !== 'normal') parameters.set('priority', priority.value);
@@ -157,7 +158,7 @@ export function homeView({ trouble }) {
     for (const [short, name] of [['t', 'threshold'], ['leave', 'leave'], ['min', 'min_snippets'], ['gap', 'merge_gap']]) {
       if (value(name)) cut.set(short, value(name));
     }
-    if (files.length === 1 && isVideo(files[0])) keepVideo(answer.id, files[0]);
+    if (files.length === 1) keepFile(answer.id, files[0]);
     location.hash = `#/job/${answer.id}${cut.size ? `?${cut}` : ''}`;
   }
 
@@ -222,5 +223,5 @@ function videoReport(report) {
   ];
   return el('div', { class: 'notice' },
     el('strong', {}, `${report.name ? `${report.name}: ` : ''}can be decoded`), el('span', {}, `${facts.filter(Boolean).join(', ')}.`),
-    report.expected_frames !== null && report.expected_frames < 16 ? el('p', {}, 'It has fewer frames than the 16 of a row, and is scored only where its tail is kept.') : null);
+    report.warnings.map((warning) => el('p', {}, warning)));
 }

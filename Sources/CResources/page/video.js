@@ -2,9 +2,13 @@
 
 import { clock, el } from './dom.js';
 
+export const isVideo = (file) => file.type.startsWith('video/') || file.type === 'image/gif'
+  || /\.(3gp|avi|flv|gif|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|ogg|ogv|ts|vob|webm|wmv)$/i.test(file.name);
+
 const kept = new Map();
 /** Remembers the file that a job was made of, for as long as the page is open. */
-export const keepVideo = (job, file) => kept.set(job, file);
+export const keepFile = (job, file) => kept.set(job, file);
+export const keptFile = (job) => kept.get(job);
 
 export class VideoPanel {
   /** Calls `moved(seconds)` as the video plays or is sought, `opened()` once its length is known. */
@@ -27,7 +31,7 @@ export class VideoPanel {
     for (const kind of ['seeked', 'pause', 'timeupdate']) this.player.addEventListener(kind, () => this.hands.moved(this.player.currentTime));
     this.player.addEventListener('play', () => this.run());
     const file = kept.get(job);
-    if (file) this.open(file);
+    if (file && isVideo(file)) this.open(file);
   }
 
   get isOpen() {

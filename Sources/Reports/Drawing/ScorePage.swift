@@ -10,8 +10,10 @@ struct ScorePage {
         let title = videos.count == 1 ? shown(videos[0].baseName) : "\(videos.count) videos"
         let style = "\(Markup.colours)\(Markup.chartStyle)\(ScoreDrawing.style)\(Self.style)"
         // The one style is known by its digest, so that nothing else can bring another.
+        let hasPictures = videos.contains { $0.segments.contains { $0.picture != nil } }
         let policy =
-            "default-src 'none'; style-src 'sha256-\(Self.digest(of: style))'; base-uri 'none'; form-action 'none'"
+            "default-src 'none'; style-src 'sha256-\(Self.digest(of: style))'; \(hasPictures ? "img-src data:; " : "")"
+            + "base-uri 'none'; form-action 'none'"
         let page = """
             <!doctype html>
             <html lang="en">
@@ -67,7 +69,7 @@ struct ScorePage {
             \(list.isEmpty ? "" : "<ul class=\"notes\">\(list)</ul>")
             <div class="drawing">\(ScoreDrawing(video).svg(isAlone: false))</div>
             <h3>Segments</h3>
-            \(segments(of: video))<h3>Classes of the whole</h3>
+            \(pictures(of: video))\(segments(of: video))<h3>Classes of the whole</h3>
             \(classes(of: video))\(sweep(of: video))\(provenance(of: video))</section>
             """
     }
@@ -96,6 +98,18 @@ struct ScorePage {
         }
         return Markup.table(
             [["class"] + (hasTimes ? ["from", "to"] : []) + ["snippets (end excluded)", "score", "highest at"]] + rows)
+    }
+
+    /// What stands out in segments, as far as there are pictures of that.
+    private func pictures(of video: ReportedVideo) -> String {
+        let figures = video.segments.compactMap { segment -> String? in
+            guard let picture = segment.picture else { return nil }
+            let place = video.seconds(at: segment.start).map { ClockText.of($0) } ?? "snippet \(segment.start)"
+            let caption = Markup.escaped("\(shown(segment.label)), \(place)")
+            return "<figure><img alt=\"\(caption)\" src=\"data:image/jpeg;base64,\(Base64.encode(picture))\">"
+                + "<figcaption>\(caption)</figcaption></figure>"
+        }
+        return figures.isEmpty ? "" : "<div class=\"pictures\">\(figures.joined())</div>\n"
     }
 
     private func classes(of video: ReportedVideo) -> String {
@@ -130,6 +144,8 @@ struct ScorePage {
         .figures b { display: block; color: var(--ink); font-size: 22px; font-variant-numeric: tabular-nums }
         .drawing { overflow-x: auto; background: var(--panel); border: 1px solid var(--line); border-radius: 8px }
         .drawing svg { display: block; width: 100%; min-width: 640px }
+        .pictures { display: flex; flex-wrap: wrap; gap: 12px; margin: 0 0 12px } figure { margin: 0; max-width: 200px }
+        .pictures img { display: block; max-width: 100%; height: auto; border-radius: 6px } figcaption { color: var(--soft); font-size: 13px }
         .wide { overflow-x: auto } table { border-collapse: collapse; background: var(--panel); font-size: 14px }
         th, td { border: 1px solid var(--line); padding: 4px 10px; text-align: right; font-variant-numeric: tabular-nums }
         th { color: var(--soft); font-weight: 600 } th:first-child, td:first-child { text-align: left }

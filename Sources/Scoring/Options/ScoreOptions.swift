@@ -37,6 +37,8 @@ public struct ScoreOptions: Sendable, Equatable {
     public var tail: Tail?
     /// Pictures that are made of a video's segments at most; nil for none.
     public var thumbnails: Int?
+    /// Which of several crops is scored, of features that hold them; nil where they are to hold one.
+    public var crop: CropChoice?
 
     /// The defaults.
     public init() {}
@@ -48,8 +50,17 @@ extension ScoreOptions {
         "model", "compare", "labels", "fps", "threshold", "leave", "min_snippets", "merge_gap", "logits", "priority",
         "deadline",
         "callback",
-        "name", "camera", "validate_only", "pool", "cadence", "tail", "thumbnails",
+        "name", "camera", "validate_only", "crop", "pool", "cadence", "tail", "thumbnails",
     ]
+
+    /// What may be asked of features that were scored before.
+    package static let ofAgain = [
+        "model", "labels", "fps", "threshold", "leave", "min_snippets", "merge_gap", "logits", "priority", "deadline",
+        "callback", "name", "camera",
+    ]
+
+    /// How segments are cut, which takes nothing but the scores.
+    package static let ofCuts = ["threshold", "leave", "min_snippets", "merge_gap", "fps"]
 
     /// What is asked of a video, and means nothing beside features.
     public static let ofVideos = ["pool", "cadence", "tail", "thumbnails"]
@@ -90,7 +101,20 @@ extension ScoreOptions {
 
     /// Reads parameters, wherever they come from; each name once.
     public init(_ parameters: some Sequence<Parameter>) throws(OptionError) {
-        let given = try Parameters(parameters, among: Self.names, repeated: ["model"]) { Self.elsewhere($0) }
+        try read(Parameters(parameters, among: Self.names, repeated: ["model"]) { Self.elsewhere($0) })
+    }
+
+    /// Reads what is asked of features that were scored before. What is not said of how they are scored is as it was then; whom to
+    /// tell of it, and its place in the queue, are another job's.
+    package init(again parameters: some Sequence<Parameter>, of before: ScoreOptions) throws(OptionError) {
+        (labels, fps, segments, logits) = (before.labels, before.fps, before.segments, before.logits)
+        try read(Parameters(parameters, among: Self.ofAgain, repeated: ["model"]))
+        guard models.count < 2 else {
+            throw OptionError(name: "model", problem: "\(models.count) given: expected the one that scores again")
+        }
+    }
+
+    private mutating func read(_ given: Parameters) throws(OptionError) {
         models = try Self.models(given.all("model"))
         compare = try Self.read(given["compare"]) { value throws(OptionError) in try value.text() }
         guard compare == nil || models.count < 2 else {
@@ -98,14 +122,9 @@ extension ScoreOptions {
                 name: "compare",
                 problem: "given beside \(models.count) models: expected one that another is compared with")
         }
-        labels = try Self.read(given["labels"]) { value throws(OptionError) in try Self.check(labels: value.list()) }
-        fps = try Self.read(given["fps"]) { value throws(OptionError) in try value.number(in: 0.001...100_000) }
-        if let value = given["threshold"] { segments.threshold = try value.float(in: 0...1) }
-        segments.leave = segments.threshold
-        if let value = given["leave"] { segments.leave = try value.float(in: 0...1) }
-        if let value = given["min_snippets"] { segments.minimumSnippets = try value.whole(in: 1...Self.mostSnippets) }
-        if let value = given["merge_gap"] { segments.mergeGap = try value.whole(in: 0...Self.mostSnippets) }
-        logits = try given.flag("logits") ?? false
+        if let value = given["labels"] { labels = try Self.check(labels: value.list()) }
+        try readCut(given)
+        logits = try given.flag("logits") ?? logits
         validateOnly = try given.flag("validate_only") ?? false
         if let value = given["priority"] {
             priority = try value.word(among: Priority.allCases.map { ($0.name, $0) })
@@ -128,6 +147,18 @@ extension ScoreOptions {
             try value.word(among: Tail.allCases.map { ($0.rawValue, $0) })
         }
         if let value = given["thumbnails"] { thumbnails = try value.whole(in: 0...Self.mostThumbnails) }
+        crop = try Self.read(given["crop"]) { value throws(OptionError) in try CropChoice(value) }
+    }
+
+    /// Reads how segments are cut. A `leave` that is not given goes with the threshold where it was that, and never above it.
+    package mutating func readCut(_ given: Parameters) throws(OptionError) {
+        if let value = given["fps"] { fps = try value.number(in: 0.001...100_000) }
+        let isThreshold = segments.leave == segments.threshold
+        if let value = given["threshold"] { segments.threshold = try value.float(in: 0...1) }
+        segments.leave = isThreshold ? segments.threshold : min(segments.leave, segments.threshold)
+        if let value = given["leave"] { segments.leave = try value.float(in: 0...1) }
+        if let value = given["min_snippets"] { segments.minimumSnippets = try value.whole(in: 1...Self.mostSnippets) }
+        if let value = given["merge_gap"] { segments.mergeGap = try value.whole(in: 0...Self.mostSnippets) }
         guard segments.leave <= segments.threshold else {
             throw OptionError(
                 name: "leave",
@@ -234,6 +265,9 @@ public enum JobDeadline: Sendable, Equatable {
         }
     }
 
+    /// What that begins with, whenever it is said.
+    static let warningBegins = "the deadline "
+
     /// What to say of one that is over at `now`, when nothing can have been begun; nil where it is not.
     func warning(at now: WallTime) -> String? {
         guard duration(from: now) == .zero else { return nil }
@@ -242,7 +276,7 @@ public enum JobDeadline: Sendable, Equatable {
             case .after: "of no seconds"
             case .at(let time): "\(time)"
             }
-        return "the deadline \(when) was over when the job was accepted: it ends as too late, without scores"
+        return "\(Self.warningBegins)\(when) was over when the job was accepted: it ends as too late, without scores"
     }
 
     /// How long from `now` that is, at least nothing.

@@ -64,6 +64,9 @@ package struct Parameters {
         }
     }
 
+    /// Whether none is given that can be given once.
+    package var isEmpty: Bool { values.isEmpty }
+
     /// The value of this name, to be read; nil where it is not given.
     package subscript(name: String) -> ParameterReader? {
         guard let value = values[name], value != .bare else { return nil }

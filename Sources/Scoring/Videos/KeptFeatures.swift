@@ -1,6 +1,7 @@
 import Extraction
 import Formats
 import Frames
+import Jobs
 import Platform
 import Tensors
 
@@ -138,10 +139,10 @@ package struct KeptFeatures: Sendable {
         package let made: VideoMade
     }
 
-    private static let mark = Array("vigil features 1\n".utf8)
+    fileprivate static let mark = Array("vigil features 1\n".utf8)
     /// Bytes that a head may have: times of a few million rows.
-    private static let mostHead = 64 << 20
-    private static let sumBytes = 32
+    fileprivate static let mostHead = 64 << 20
+    fileprivate static let sumBytes = 32
     private static let lookupBytes = 32
 
     /// What there is to say of them.
@@ -212,7 +213,7 @@ package struct KeptFeatures: Sendable {
         return mark + front.bytes + body.bytes + sum(body.bytes)
     }
 
-    private static func head(of bytes: [UInt8]) -> Head? {
+    fileprivate static func head(of bytes: [UInt8]) -> Head? {
         var reader = ByteReader(bytes)
         guard let lookup = reader.block(), lookup.count == lookupBytes, let job = reader.text(),
             let rows = reader.integer(), let width = reader.integer(), let sha256 = reader.text(),
@@ -221,9 +222,64 @@ package struct KeptFeatures: Sendable {
         return Head(lookup: lookup, job: job, rows: rows, width: width, sha256: sha256, made: made)
     }
 
-    private static func sum(_ bytes: [UInt8]) -> [UInt8] {
+    fileprivate static func sum(_ bytes: [UInt8]) -> [UInt8] {
         var digest = SHA256()
         bytes.withUnsafeBytes { digest.update($0) }
         return digest.finalize()
+    }
+}
+
+extension KeptFeatures {
+    /// All of the file, as a job that scores them again has it for its input; throws where the numbers are not those that were written.
+    func input() throws(FileError) -> [UInt8] {
+        var writer = ByteWriter(Self.beginning(head), reserving: count)
+        writer.append(try values())
+        return writer.bytes
+    }
+}
+
+/// Features that were made of a video before, in the input of a job.
+struct MadeFeatures: Sendable {
+    /// The job that made them.
+    let job: JobID
+    let head: KeptFeatures.Head
+    let values: [Float]
+
+    /// Reads what ``KeptFeatures/input()`` wrote; nil of anything else, and of more numbers than may be.
+    init?(_ body: JobBody, most: Int) {
+        let front = KeptFeatures.mark.count + 8
+        let beginning = body.bytes(in: 0..<front)
+        var numbers = ByteReader(Array(beginning.dropFirst(KeptFeatures.mark.count)))
+        guard beginning.starts(with: KeptFeatures.mark), let count = numbers.integer(),
+            (1...KeptFeatures.mostHead).contains(count), body.count >= front + count + KeptFeatures.sumBytes
+        else { return nil }
+        let bytes = body.bytes(in: front..<front + count)
+        let start = front + count + KeptFeatures.sumBytes
+        guard KeptFeatures.sum(bytes) == body.bytes(in: front + count..<start), let head = KeptFeatures.head(of: bytes),
+            let job = JobID(head.job)
+        else { return nil }
+        let (all, isOver) = head.rows.multipliedReportingOverflow(by: head.width)
+        guard head.rows > 0, head.width > 0, !isOver, all <= most, body.count - start == 4 * all else { return nil }
+        (self.job, self.head) = (job, head)
+        values = body.withUnsafeBytes { bytes in
+            ElementType.float32.floats(UnsafeRawBufferPointer(rebasing: bytes[start...]))
+        }
+    }
+}
+
+/// What a job that begins with a video works on: the video, or the features that were made of it before.
+enum VideoWork: Sendable {
+    case video(VideoInput)
+    case made(MadeFeatures)
+
+    /// Reads a job's input; nil where it is neither.
+    init?(_ body: JobBody, most: Int) {
+        if let input = body.count < 4_096 ? body.withUnsafeBytes({ VideoInput(coded: Array($0)) }) : nil {
+            self = .video(input)
+        } else if let made = MadeFeatures(body, most: most) {
+            self = .made(made)
+        } else {
+            return nil
+        }
     }
 }

@@ -19,6 +19,20 @@ package struct AcceptedVideo: Sendable {
     package var bytes: Int { video.input.bytes }
     /// SHA-256 of the file, in hexadecimal.
     package var sha256: String { video.input.sha256 }
+    /// What looks wrong before any of it is decoded, for how its frames are to become rows.
+    package func warnings(_ options: ScoreOptions) -> [String] {
+        var warnings: [String] = []
+        if let frames = facts.expectedFrames, frames < Self.framesOfRow, options.cadence != .time {
+            warnings.append(
+                "it says that it has \(counted(frames, "frame")), fewer than the \(Self.framesOfRow) of a row: "
+                    + (options.tail == .keep
+                        ? "they make one row" : "without tail=keep, which makes a row of them, the job fails"))
+        }
+        return warnings + [(options.cadence ?? .frames).advice(rate: facts.rate)].compactMap { $0 }
+    }
+
+    private static let framesOfRow = 16
+
     /// Frames that it should have: by what the file says, or else about as many as a file of that size has.
     var frames: Int { min(max(facts.expectedFrames ?? bytes / 20_000, 1), VideoIntake.limits.frames) }
 }
@@ -44,6 +58,12 @@ extension ScoringService {
     ) async throws(ScoringError) -> [AcceptedVideo] {
         guard let intake = settings.videos else { throw .video(.notTaken("")) }
         for version in versions { try await intake.check(version) }
+        guard options.crop == nil else {
+            throw .parameter(
+                OptionError(
+                    name: "crop",
+                    problem: "given with a video: it is about features that hold several crops of each snippet"))
+        }
         try Self.checkName(upload, options, what: "video")
         var accepted: [AcceptedVideo] = []
         for video in upload.videos {

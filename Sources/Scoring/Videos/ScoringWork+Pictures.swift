@@ -20,7 +20,7 @@ extension ScoringWork {
     func pictures(
         of result: ScoreResult, most: Int, _ plan: Plan
     ) -> (pictures: [SegmentPicture], warnings: [String]) {
-        guard case .video(let run, _, _, _) = plan.source else { return ([], []) }
+        guard case .video(let run, _, _, _) = plan.source, let path = run.path else { return ([], []) }
         let scored = ScoredVideo(result)
         guard !scored.segments.isEmpty else { return ([], []) }
         let times = result.source?.times ?? []
@@ -30,7 +30,7 @@ extension ScoringWork {
         var fault: String?
         do throws(FrameError) {
             let thumbnails = try Thumbnails(
-                of: VideoFile(path: run.path), by: run.ffmpeg, limits: Self.pictureLimits)
+                of: VideoFile(path: path), by: run.ffmpeg, limits: Self.pictureLimits)
             for moment in scored.moments(times: times, most: most) {
                 guard MonotonicTime.now < deadline else {
                     fault = "they take too long"

@@ -10,7 +10,7 @@ import Video
 extension ScoringWork {
     func planVideo(_ job: ClaimedJob, for version: ModelVersion) throws(JobFailure) -> Plan {
         guard let subject = VideoSubject(job.kind, job.subject), let options = ScoreOptions(encoded: subject.options),
-            let input = job.input.withUnsafeBytes({ VideoInput(coded: Array($0)) })
+            let input = VideoWork(job.input, most: mostNumbers)
         else { throw JobFailure(reason: "unreadable-job", detail: "The job's stored options can't be read.") }
         let ffmpeg: FFmpeg
         switch videos?.decoding() ?? .refused("nobody has set it up to") {
@@ -26,22 +26,7 @@ extension ScoringWork {
             throw JobFailure(
                 reason: "no-image-tower", detail: VideoRefusal.noTower(model: version.name).description)
         }
-        guard let path = videos.shelf.path(of: input.token) else {
-            throw JobFailure(reason: "damaged-job", detail: JobStoreError.damaged(job.id, "").told)
-        }
-        let run: VideoRun
-        let lookup = VideoArchive.lookup(making.key(of: input, by: ffmpeg), owner: job.owner)
-        if let before = videos.archive.load(lookup, most: mostNumbers) {
-            run = VideoRun(
-                making, of: input, at: path, by: ffmpeg, paces: videos.paces, manner: VideoManner(job.model, subject),
-                made: before, bill: bill(of: subject))
-        } else {
-            run = VideoRun(
-                making, of: input, at: path, mustBeChecked: !videos.shelf.isFresh(input.token),
-                rows: videos.shelf.rowsPath(of: job.id), by: ffmpeg, paces: videos.paces,
-                manner: VideoManner(job.model, subject), expected: subject.expectedFrames, limit: mostNumbers,
-                bill: bill(of: subject))
-        }
+        let (run, lookup) = try run(job, subject, input, making, by: ffmpeg, videos)
         do {
             return Plan(
                 version: version, job: job.token.job, model: job.model,
@@ -49,6 +34,37 @@ extension ScoringWork {
                 options: options, classes: try version.model.classes(for: options.labels, called: version.name))
         } catch {
             throw JobFailure(reason: "labels", detail: error.description)
+        }
+    }
+
+    /// The way of a video to rows, and by what these are found again.
+    private func run(
+        _ job: ClaimedJob, _ subject: VideoSubject, _ input: VideoWork, _ making: VideoMaking, by ffmpeg: FFmpeg,
+        _ videos: VideoIntake
+    ) throws(JobFailure) -> (run: VideoRun, lookup: [UInt8]) {
+        let manner = VideoManner(job.model, subject)
+        switch input {
+        case .made(let features):
+            let run = VideoRun(
+                making, at: nil, by: ffmpeg, paces: videos.paces, manner: manner,
+                made: (features.job, features.head, features.values), bill: bill(of: subject))
+            return (run, features.head.lookup)
+        case .video(let input):
+            guard let path = videos.shelf.path(of: input.token) else {
+                throw JobFailure(reason: "damaged-job", detail: JobStoreError.damaged(job.id, "").told)
+            }
+            let lookup = VideoArchive.lookup(making.key(of: input, by: ffmpeg), owner: job.owner)
+            if let before = videos.archive.load(lookup, most: mostNumbers) {
+                let run = VideoRun(
+                    making, at: path, by: ffmpeg, paces: videos.paces, manner: manner, made: before,
+                    bill: bill(of: subject))
+                return (run, lookup)
+            }
+            let run = VideoRun(
+                making, of: input, at: path, mustBeChecked: !videos.shelf.isFresh(input.token),
+                rows: videos.shelf.rowsPath(of: job.id), by: ffmpeg, paces: videos.paces, manner: manner,
+                expected: subject.expectedFrames, limit: mostNumbers, bill: bill(of: subject))
+            return (run, lookup)
         }
     }
 
@@ -86,7 +102,7 @@ extension ScoringWork {
         do throws(FeatureError) {
             let report = try FeatureCheck(width: plan.width, fps: plan.options.fps ?? made.source.fps).accept(array)
                 .report
-            subject.warnings += made.warnings
+            subject.warnings += made.warnings + [settings.advice(rate: made.source.fps)].compactMap { $0 }
             if made.sizes.count > 1 {
                 subject.warnings.append("its frames are of several sizes: \(made.sizes.joined(separator: ", "))")
             }

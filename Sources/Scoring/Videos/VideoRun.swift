@@ -49,7 +49,6 @@ final class VideoRun: Sendable {
     }
 
     let making: VideoMaking
-    let video: VideoInput
     let ffmpeg: FFmpeg
     let width: Int
     private let length: Int
@@ -61,9 +60,10 @@ final class VideoRun: Sendable {
     private let bench = Mutex<Bench?>(nil)
     private let file: RowsFile?
     private let known: Matrix
-    /// Where the video is, while it is worked on.
-    let path: String
-    private let reading: (path: String, mustBeChecked: Bool)
+    /// Where the video is, while it is worked on; nil where it is not needed and may be gone.
+    let path: String?
+    /// Nil where nothing is read.
+    private let reading: (video: VideoInput, path: String, mustBeChecked: Bool)?
     private let hasBegun = Atomic(false)
     /// The job whose features these are, where they were made before.
     let other: JobID?
@@ -79,13 +79,13 @@ final class VideoRun: Sendable {
         _ making: VideoMaking, of video: VideoInput, at path: String, mustBeChecked: Bool, rows: String?,
         by ffmpeg: FFmpeg, paces: TowerPaces, manner: VideoManner, expected: Int?, limit: Int, bill: RowsBill? = nil
     ) {
-        (self.making, self.video, self.ffmpeg, self.paces, self.limit) = (making, video, ffmpeg, paces, limit)
+        (self.making, self.ffmpeg, self.paces, self.limit) = (making, ffmpeg, paces, limit)
         self.manner = manner
         let width = making.tower.configuration.outputWidth
         self.width = width
         length = making.version.model.configuration.length
         self.path = path
-        reading = (path, mustBeChecked)
+        reading = (video, path, mustBeChecked)
         other = nil
         self.bill = bill
         let key = making.key(of: video, by: ffmpeg)
@@ -98,15 +98,15 @@ final class VideoRun: Sendable {
 
     /// One of which all is known: another job has made the features.
     init(
-        _ making: VideoMaking, of video: VideoInput, at path: String, by ffmpeg: FFmpeg, paces: TowerPaces,
+        _ making: VideoMaking, at path: String?, by ffmpeg: FFmpeg, paces: TowerPaces,
         manner: VideoManner, made before: (job: JobID, head: KeptFeatures.Head, values: [Float]), bill: RowsBill? = nil
     ) {
-        (self.making, self.video, self.ffmpeg, self.paces, limit) = (making, video, ffmpeg, paces, 0)
+        (self.making, self.ffmpeg, self.paces, limit) = (making, ffmpeg, paces, 0)
         self.manner = manner
         width = before.head.width
         length = making.version.model.configuration.length
         self.path = path
-        reading = (path, false)
+        reading = nil
         (other, file) = (before.job, nil)
         self.bill = bill
         known = Matrix(rows: 0, columns: width)
@@ -260,8 +260,9 @@ extension VideoRun {
 /// Reading, on a thread of its own.
 extension VideoRun {
     private func begin() {
+        guard let reading else { return }
         let (board, leash, making, ffmpeg, known) = (board, leash, making, ffmpeg, known)
-        let (reading, video, file, width, limit) = (reading, video, file, width, limit)
+        let (video, file, width, limit) = (reading.video, file, width, limit)
         let code = OwnThread.run(name: "vigil-video", stackBytes: 1 << 20) {
             let outcome: Result<VideoMade, JobFailure>
             do throws(FrameError) {

@@ -244,6 +244,14 @@ package struct JobFacts: Sendable {
         }
     }
 
+    /// What the client asked for, as ``ScoreOptions/encoded`` writes it; empty where that is not known any more.
+    var options: [UInt8] {
+        switch subject {
+        case .features(let features, _): features.options
+        case .video(let video): video.options
+        }
+    }
+
     /// Whether it began with a video.
     package var isOfVideo: Bool { if case .video = subject { true } else { false } }
 

@@ -1,5 +1,5 @@
 /// How segments are cut from coarse scores.
-public struct SegmentOptions: Sendable, Equatable {
+public struct SegmentOptions: Sendable, Hashable {
     /// A run begins at a snippet whose coarse score is at least this.
     public var threshold: Float
     /// A run goes on while the coarse score is at least this; not above `threshold`.

@@ -50,6 +50,16 @@ final class Remote {
         }
     }
 
+    /// Asks for something to be done, by a name under which it is done once.
+    func post(_ path: String, key: String) throws -> Answer {
+        let fields = [("Accept", "application/json"), ("Idempotency-Key", "\"\(key)\""), ("Content-Length", "0")]
+        let message = request("POST", path, fields: fields).bytes
+        return try settled { client throws(ClientError) in
+            client.largestBody = Self.largestDocument
+            return try client.exchange(message, by: Deadline(in: Self.shortest))
+        }
+    }
+
     /// Sends a body.
     func upload(_ request: ClientRequest, _ body: FileBody) throws -> Answer {
         try settled { client throws(ClientError) in

@@ -30,12 +30,16 @@ struct ScoreQuery: ParsableArguments {
     var name: String?
     @Option(help: "The camera that the video is of, by whose name the server tells others what is found.")
     var camera: String?
+    @Option(help: "Of features that hold several crops: one of them, from 0 on, or mean.")
+    var crop: String?
     @Option(help: "Of a video: mean, first or middle of its frames' features. (default: mean)")
     var pool: String?
     @Option(help: "Of a video: by what frames are counted out to rows, frames or time. (default: frames)")
     var cadence: String?
     @Option(help: "Of a video: whether the frames behind the last whole row make one, drop or keep. (default: drop)")
     var tail: String?
+    @Option(help: "Of a video: how many of its segments get a picture, which html shows. (default: none)")
+    var thumbnails: String?
     @Flag(help: "Have reports on the features, and queue nothing.")
     var validateOnly = false
 
@@ -45,7 +49,8 @@ struct ScoreQuery: ParsableArguments {
             ("compare", compare), ("labels", labels), ("fps", fps), ("threshold", threshold), ("leave", leave),
             ("min_snippets", minSnippets), ("merge_gap", mergeGap), ("logits", logits ? "true" : nil),
             ("priority", priority), ("deadline", deadline), ("callback", callback), ("name", name), ("camera", camera),
-            ("pool", pool), ("cadence", cadence), ("tail", tail), ("validate_only", validateOnly ? "true" : nil),
+            ("crop", crop), ("pool", pool), ("cadence", cadence), ("tail", tail), ("thumbnails", thumbnails),
+            ("validate_only", validateOnly ? "true" : nil),
         ]
         return model.map { ("model", $0) } + given.compactMap { name, value in value.map { (name, $0) } }
     }

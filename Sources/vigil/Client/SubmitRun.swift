@@ -192,7 +192,7 @@ final class SubmitRun: Sendable {
         let id = one.entry.id
         guard one.entry.isBatch else {
             let fetched = try FetchedJob(id, plan.form, holding: Self.hold, from: remote)
-            if fetched.isEnded { try finish(fetched, id, file, number: nil) }
+            if fetched.isEnded { try finish(fetched, id, file, number: nil, remote) }
             return fetched.isEnded
         }
         let answer = try remote.get("/batches/\(id)?wait=\(Self.hold)", holding: Self.hold)
@@ -200,19 +200,21 @@ final class SubmitRun: Sendable {
         let batch = try BatchReply(answer.body)
         guard batch.isEnded else { return false }
         for (number, job) in batch.jobs.enumerated() {
-            try finish(try FetchedJob(job.id, plan.form, from: remote), job.id, file, number: number + 1)
+            try finish(try FetchedJob(job.id, plan.form, from: remote), job.id, file, number: number + 1, remote)
         }
         return true
     }
 
-    private func finish(_ fetched: FetchedJob, _ id: String, _ file: SubmittedFile, number: Int?) throws {
-        guard let result = fetched.result else {
+    private func finish(
+        _ fetched: FetchedJob, _ id: String, _ file: SubmittedFile, number: Int?, _ remote: Remote
+    ) throws {
+        guard fetched.result != nil else {
             state.withLock { _ = $0.codes.insert(.badData) }
             let status = fetched.job?.status.rawValue ?? "failed"
             return report.ended(file.path, job: id, status: status, reason: fetched.job?.reason, output: nil)
         }
         var path: String?
-        if let output = plan.output {
+        if let output = plan.output, let result = try fetched.bytes(id, plan.form, from: remote) {
             let place = plan.form.file(of: file.name, number: number, in: output)
             try FetchedJob.write(result, plan.form, to: place)
             path = place

@@ -97,9 +97,7 @@ enum SubmittedFiles {
         let plain = name.asciiLowercase.ends(with: ".gz") ? String(Substring(name.utf8.dropLast(3))) : name
         let lower = plain.asciiLowercase
         // What a run before has made of others.
-        guard !lower.ends(with: ResultForm.mark + ".json"), !lower.ends(with: ResultForm.mark + ".npy") else {
-            return false
-        }
+        guard !ResultForm.isResult(lower) else { return false }
         return endings.contains { lower.ends(with: "." + $0) } || VideoContainer.isNamed(plain)
     }
 

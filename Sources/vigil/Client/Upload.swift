@@ -47,7 +47,7 @@ struct Upload {
             fields = [("Content-Type", "multipart/form-data; boundary=\(boundary)")]
             body = Self.form(open, name, boundary, field: isVideo ? "video" : "features", sent: sent)
         }
-        let query = parameters.map { "\($0.name)=\(Self.encoded($0.value))" }.joined(separator: "&")
+        let query = Self.joined(parameters)
         path = "/score" + (query.isEmpty ? "" : "?\(query)")
         var all = SHA256()
         for part in ["vigil submit 1", content, name, query, again] {
@@ -82,6 +82,15 @@ struct Upload {
         if lower.ends(with: ".npy") { return "application/x-npy" }
         if lower.ends(with: ".json") { return "application/json" }
         return lower.ends(with: ".safetensors") ? "application/vnd.safetensors" : "application/octet-stream"
+    }
+
+    private static func joined(_ parameters: [(name: String, value: String)]) -> String {
+        parameters.map { "\($0.name)=\(encoded($0.value))" }.joined(separator: "&")
+    }
+
+    /// Parameters as they stand behind a path; nothing for none.
+    static func query(_ parameters: [(name: String, value: String)]) -> String {
+        parameters.isEmpty ? "" : "?" + joined(parameters)
     }
 
     /// As a value of a query: all but what is unreserved (RFC 3986, 2.3) by its number.

@@ -43,7 +43,7 @@ struct ScoreCommand: AsyncParsableCommand {
         let kernels = try settings.kernels()
         let argument = try settings.model()
         let compare = try settings.text("compare")
-        let crop = try recipe.crop.map { try CropChoice($0) }
+        let crop = try recipe.crop.map { try CropChoice(option: $0) }
         let inputs = try ScoreInputs(files)
         let target = try ScoreTarget(
             writing, format: settings.text("format"), inputs: inputs.paths,
@@ -125,7 +125,8 @@ struct ScoreCommand: AsyncParsableCommand {
         for warning in warnings { Terminal.note("\(one.label): \(warning)") }
         try writer.add(
             ScoreWriter.Item(
-                input: file, scored: scored, document: document, warnings: Self.notes(on: one.options) + warnings))
+                input: file, scored: scored, document: document, pictures: written?.pictures ?? [:],
+                warnings: Self.notes(on: one.options) + warnings))
     }
 
     /// Throws where two models do not take the same features.

@@ -93,6 +93,13 @@ def clean(browser, server, name, but=()):
     equal(f"{name}: hosts", browser.hosts(), {f"{server.host}:{server.port}"})
 
 
+def browser_waits(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
+
+
 def tab_to(browser, text):
     """Tab until the focus is on what says this."""
     for _ in range(60):
@@ -158,6 +165,32 @@ with Server() as server, Browser() as browser:
         browser.click(".toggles button:nth-of-type(2)")
         check("a class is hidden", browser.until("location.hash.includes('hide=fight')"))
     clean(browser, server, "the mouse")
+
+    with group("the same job again"):
+        browser.open("about:blank")
+        browser.open(server.url + "/")
+        browser.until("document.querySelector('#recent-title + a')")
+        browser.js("[...document.querySelectorAll('.drop button')].find(one => one.textContent === 'Score the sample').click()")
+        browser.until(DONE)
+        first = browser.js("location.hash").partition("?")[0]
+        browser.js("document.querySelector('.again').open = true; 0")
+        browser.until("document.querySelector('#again-model').options.length > 1")
+        fit(browser, "again")
+        # The server keeps no uploads, and the page has the file.
+        browser.js("document.querySelector('.again button').click()")
+        browser.until(f"!location.hash.startsWith('{first}') && {DONE}")
+        contains("it is over the first", browser.js("location.hash"), "with=" + first.rpartition("/")[2])
+        equal("with the same scores", browser.until("document.querySelector('#other').parentNode.parentNode.textContent.includes('Scores differ by 0.000 in the mean, by 0.000 at most.')"), True)
+        # After the page was loaded anew there is no file either.
+        place = browser.js("location.hash").partition("?")[0]
+        browser.open("about:blank")
+        browser.open(f"{server.url}/{place}")
+        browser.until(DONE)
+        browser.js("document.querySelector('.again').open = true; document.querySelector('.again button').click()")
+        contains("and where nobody has them it is said", browser.until("document.querySelector('.again [role=alert]')?.textContent"), "not kept", "--upload-ttl")
+        browser.js("document.querySelector('#again-labels').value = 'normal, smoke'; document.querySelector('.again button').click()")
+        contains("labels that the model can't encode", browser.until("document.querySelector('.again [role=alert]')?.textContent.includes('text tower') && document.querySelector('.again [role=alert]').textContent"), "text tower")
+    clean(browser, server, "again", but=["410", "422"])
 
     with group("events are cut as the server cuts them"):
         rows = video(700)
@@ -244,6 +277,10 @@ with Server() as server, Browser() as browser:
         browser.js("[...document.querySelectorAll('.judgement button')].find(one => one.textContent === 'True alarm').click()")
         browser.until(f"fetch('{path}').then(a => a.json()).then(a => a.revision === {kept['revision'] + 2})")
         equal("neither is lost", [one["verdict"] for one in requests.get(path, timeout=60).json()["verdicts"]], ["true_alarm"] * 3)
+        browser.size(390, 900)
+        wide = browser.js("(() => { const one = document.querySelector('.precisions'); return one.scrollWidth - one.clientWidth; })()")
+        check("on a phone the precisions do not scroll sideways", wide <= 0, wide)
+        browser.size(1280, 900)
         contains("and the other's is seen", browser.until("document.querySelector('#reviewed-title').parentNode.textContent.includes('3 true') && '3 true'"), "3 true")
         browser.js("document.activeElement.blur()")
         fit(browser, "a review")
@@ -406,6 +443,26 @@ with group("a video that is uploaded"), Server() as server, Browser() as browser
         equal("followed while it ran, its curve reaches the end", shown, str(job["snippets"] - 1))
         rows = browser.js("document.querySelectorAll('.events tbody tr').length")
         equal("and all its events are there", rows, len(job["result"]["segments"]))
+        pictured = [one for one in job["result"]["segments"] if "thumbnail" in one]
+        check("pictures of them were asked for", len(pictured) > 1, job["result"]["segments"])
+        browser.until(f"[...document.querySelectorAll('.shot img')].filter(one => one.naturalWidth > 0).length === {len(pictured)}")
+        check("and are above the timeline", browser.until("document.querySelectorAll('.shot:not([hidden])').length > 1"))
+        # By its place in the video: an event that a picture is of is chosen by it.
+        browser.js("[...document.querySelectorAll('.shot:not([hidden])')].at(-1).click()")
+        last = job["result"]["segments"][-1]["label"]
+        equal("one leads to its event", browser.until("document.querySelector('tr.selected')?.children[2].textContent"), last)
+        fit(browser, "a video's job")
+        folder = scratch()
+        browser.downloads(folder)
+        browser.js(press % "Report")
+        report = next(iter(browser_waits(lambda: [one for one in folder.glob("*.html") if "</html>" in one.read_text()])), None)
+        equal("the report has the pictures", report and report.read_text().count("data:image/jpeg;base64,"), len(pictured))
+        browser.js("document.querySelector('.again').open = true; document.querySelector('#threshold-number').value = 0.9; document.querySelector('#threshold-number').dispatchEvent(new Event('change'))")
+        browser.js(press % "Score again")
+        browser.until(f"!location.hash.includes('/job/{job['id']}') && {DONE}")
+        second = requests.get(f"{server.url}{browser.js('location.hash').partition('?')[0].replace('#/job', '/jobs')}").json()
+        equal("again: of the same features, by none of its frames", second["result"]["provenance"].get("features_of_job"), job["id"])
+        contains("over the first, cut as it was shown", browser.js("location.hash"), f"with={job['id']}", "t=0.9")
         clean(browser, server, "a video that is uploaded")
         browser.open(f"{server.url}/#/server")
         check("the server's page tells of videos", browser.until("document.querySelector('#videos-title')"))

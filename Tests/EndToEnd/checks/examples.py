@@ -105,7 +105,7 @@ def second(path):
 models = scratch()
 shutil.copyfile(ROOT / "Sources/CResources/demo.safetensors", models / "ucf-crime.safetensors")
 second(models / "xd-violence.safetensors")
-with Server("--models", models) as server:
+with Server("--models", models, "--upload-ttl", "600") as server:
     digest = next(one for one in requests.get(f"{server.url}/v1/models").json()["models"] if one["name"] == "ucf-crime")["sha256"]
     made = requests.post(f"{server.url}/score?fps=30", data=BODY, headers={**NPY, **WAIT}).json()["id"]
 
@@ -139,6 +139,15 @@ with Server("--models", models) as server:
             answer = requests.post(f"{server.url}/score", params=query, data=body, headers=fields)
             check(f"{name}={value}", answer.status_code in (200, 202), f"{answer.status_code} {answer.text[:300]}")
 
+    with group("each parameter of what scores again, and of what cuts anew, is taken"):
+        for path, method in (("/jobs/{id}/again", "post"), ("/jobs/{id}", "get")):
+            for parameter in map(resolved, API["paths"][path][method]["parameters"]):
+                if parameter["in"] == "query" and parameter["name"] not in NOT_SENT:
+                    value = own(parameter["example"])
+                    query = {parameter["name"]: json.dumps(value) if isinstance(value, bool) else value}
+                    answer = requests.request(method, f"{server.url}{path.replace('{id}', made)}", params=query)
+                    check(f"{path}: {parameter['name']}={value}", answer.status_code in (200, 202), f"{answer.status_code} {answer.text[:300]}")
+
     with group("each parameter of /jobs is taken"):
         for parameter in map(resolved, API["paths"]["/jobs"]["get"]["parameters"]):
             if parameter["in"] == "query":
@@ -165,6 +174,8 @@ with Server("--models", models) as server:
     sent("POST", "/score?model=ucf-crime,xd-violence", "FeatureRows", "Batch")
     sent("POST", "/score?validate_only=true", "FeatureRows", "FeatureReport")
     sent("GET", f"/jobs/{made}", None, "Job")
+    sent("GET", f"/jobs/{made}?threshold=0.4", None, "Job")
+    sent("POST", f"/jobs/{made}/again?threshold=0.4", None, "Job")
     sent("PUT", f"/jobs/{made}/verdicts", "NewVerdicts", "Verdicts", fields={"If-Match": '"0"'})
     sent("GET", f"/jobs/{made}/verdicts", None, "Verdicts")
     sent("GET", "/session", None, "Session")

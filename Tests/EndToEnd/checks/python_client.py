@@ -60,6 +60,11 @@ def used(server):
         equal("and whose jobs be listed", {one.id for one in vigil.list_jobs(batch=batch)}, {one.id for one in batch.jobs})
         equal("the newest", [one.id for one in vigil.list_jobs(limit=2)], [one.id for one in itertools.islice(vigil.list_jobs(), 2)])
         equal("one key, one job", len({vigil.submit(array, idempotency_key="mine").id for _ in range(2)}), 1)
+        again = vigil.result(vigil.score_again(job, threshold=0.2, leave=0.1, name="again"))
+        equal("again, by another cut", again.coarse, vigil.score(path).coarse)
+        equal("again: one key, one job", len({vigil.score_again(job, idempotency_key="twice").id for _ in range(2)}), 1)
+        stack = np.stack([array, array, features.video(45, seed=8)])
+        equal("one of three crops", vigil.score(stack, crop=0, fps=30).coarse, result.coarse)
         equal("a report", vigil.report(array)["rows"], 45)
         check("models, and the server", vigil.models()[0]["name"] != "" and "version" in vigil.server())
         vigil.forget(job)
@@ -180,7 +185,7 @@ def package(server):
     equal("mypy --strict", (typed.returncode, typed.stdout.splitlines()[-1]), (0, "Success: no issues found in 6 source files"))
 
 
-with Server() as server:
+with Server("--upload-ttl", 600) as server:
     for name, one in (("used", used), ("followed", followed), ("lost", lost), ("asynchronous", asynchronous), ("package", package)):
         with group(name):
             one(server)

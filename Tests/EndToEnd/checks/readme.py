@@ -141,6 +141,7 @@ INLINE_PASSED_OVER = {
     "vigil status [ID…]": "the blocks run it",
     "vigil watch [ID…]": "checks/submitting.py does",
     "vigil cancel ID…": "checks/submitting.py does",
+    "vigil again ID…": "checks/submitting.py does",
     "vigil download [ID…]": "the blocks run it",
     "make clients": "checks/python_client.py runs what it runs",
     "docker compose -f deploy/compose.yaml up": "needs Docker; make validate looks at the file",

@@ -253,12 +253,58 @@ def looked(server):
     output = scratch()
     ran = vigil("download", good, "--format", "npy", "--output", output, url=server.url)
     equal("a file of it", (ran.code, np.load(output / f"{good}.scores.npy").shape[0]), (0, 20))
+    written(server, good, output)
     unknown = "01M85BV3QAE4RGA8GVVP3465ME"
     for command in ("status", "watch", "download", "cancel"):
         equal(f"{command} of a job that is unknown: exit 66", vigil(command, unknown, url=server.url).code, 66)
         equal(f"{command} of what is no id: exit 64", vigil(command, "../jobs", url=server.url).code, 64)
     equal("forgotten", vigil("cancel", "--forget", good, url=server.url).out, f"{good} forgotten\n")
     equal("and so it is", requests.get(f"{server.url}/jobs/{good}", timeout=60).status_code, 404)
+
+
+def written(server, good, output):
+    """The forms of vigil score, of a job's result."""
+    result = requests.get(f"{server.url}/jobs/{good}", timeout=60).json()["result"]
+    table = vigil("download", good, "--format", "csv", url=server.url).out.splitlines()
+    equal("csv: a row a snippet", (len(table), table[0].split(",")[:2]), (21, ["file", "snippet"]))
+    equal("csv: the scores", [np.float32(line.split(",")[4]) for line in table[1:]], [np.float32(one) for one in result["coarse"]])
+    page = vigil("download", good, "--format", "html", url=server.url).out
+    contains("html", page, "<!doctype html>", "a.npy", result["provenance"]["features_sha256"])
+    timeless = vigil("download", good, "--format", "srt", url=server.url)
+    equal("srt without times: exit 65", (timeless.code, timeless.out), (65, ""))
+    contains("srt without times: what to do", timeless.err, "--fps")
+    middle = sorted(result["coarse"])[10]
+    cut = requests.get(f"{server.url}/jobs/{good}?threshold={middle}&leave={middle}&fps=25", timeout=60).json()["result"]
+    check("there are segments at its median", cut["segments"], shown(cut["coarse"]))
+    titles = vigil("download", good, "--format", "srt", "--fps", 25, "--threshold", middle, "--leave", middle, url=server.url)
+    equal("srt: cut anew", (titles.code, titles.out.count(" --> ")), (0, len(cut["segments"])))
+    whole = json.loads(vigil("download", good, "--fps", 25, "--threshold", middle, "--leave", middle, url=server.url).out)
+    equal("json: cut anew", whole, cut)
+    gone = vigil("again", good, "--threshold", 0.2, url=server.url)
+    equal("again of what is not kept: exit 65", (gone.code, gone.out), (65, ""))
+    contains("again: why", gone.err, "--upload-ttl")
+    with Server("--upload-ttl", 600) as keeping:
+        made = requests.post(f"{keeping.url}/score?name=gate", features.npy(features.video(20)), headers={"Content-Type": "application/x-npy", "Prefer": "wait=60"}, timeout=90).json()
+        ran = vigil("again", made["id"], "--threshold", 0.2, "--fps", 25, url=keeping.url)
+        equal("again: exit", (ran.code, ran.err), (0, ""))
+        second = requests.get(f"{keeping.url}/jobs/{ran.out.strip()}?wait=60", timeout=90).json()
+        equal("again: the same scores", (second["result"]["coarse"], second["result"]["fps"], second["name"]), (made["result"]["coarse"], 25, "gate"))
+        equal("again of nothing: exit 64", vigil("again", url=keeping.url).code, 64)
+        equal("again of what there is not: exit 66", vigil("again", "01M85BV3QAE4RGA8GVVP3465ME", url=keeping.url).code, 66)
+    equal("a cut that is none: exit 65", vigil("download", good, "--threshold", 2, url=server.url).code, 65)
+    ran = vigil("download", good, "--format", "coco", "--output", output, url=server.url)
+    coco = json.loads((output / f"{good}.scores.coco.json").read_text())
+    equal("coco: a file of its own", (ran.code, {"images", "annotations", "categories"} <= set(coco) or "videos" in coco), (0, True))
+    twice = vigil("download", good, good, "--format", "csv", url=server.url)
+    equal("csv of two: one table", (twice.code, len([line for line in twice.out.splitlines() if line.startswith("file,")])), (0, 1))
+    equal("svg of two: exit 64", vigil("download", good, good, "--format", "svg", url=server.url).code, 64)
+    equal("a form that is none: exit 64", vigil("download", good, "--format", "pdf", url=server.url).code, 64)
+    place = scratch()
+    (place / "a.npy").write_bytes(features.npy(features.video(20, seed=77)))
+    equal("submit in a form: exit", vigil("submit", place, "--again", "--format", "vtt", "--fps", 25, "--output", place, url=server.url).code, 0)
+    contains("submit in a form", (place / "a.scores.vtt").read_text(), "WEBVTT")
+    again = vigil("submit", place, "--again", "--format", "html", "--output", place, url=server.url)
+    equal("results are not submitted", len(of(lines(again.out), "submitted")), 1)
 
 
 def cancelled():
@@ -310,6 +356,10 @@ def videos():
         equal("exit 0", (ran.code, ran.err), (0, ""))
         result = json.loads((place / "street.scores.json").read_text())
         check("its scores", result["snippets"] >= 7 and result["fps"] is not None, shown(result))
+        ended = of(lines(vigil("submit", place / "street.mp4", "--pool", "first", "--threshold", 0, "--thumbnails", 3, "--format", "html", "--output", place, url=server.url).out), "ended")[0]
+        page = (place / "street.scores.html").read_text()
+        count = len([one for one in requests.get(f"{server.url}/jobs/{ended['job']}", timeout=60).json()["result"]["segments"] if "thumbnail" in one])
+        check("a page with pictures", count >= 1 and page.count("data:image/jpeg;base64,") == count, count)
         watched = vigil("watch", of(lines(ran.out), "ended")[0]["job"], url=server.url)
         equal("watched afterwards", (watched.code, lines(watched.out)[-1]["event"]), (0, "end"))
 

@@ -47,7 +47,7 @@ def node(script, *arguments):
 
 
 def used(server):
-    result, named, report, batch, ended, length, newest, gone, wrong = node(
+    result, named, report, batch, ended, length, again, newest, gone, wrong = node(
         """
         const vigil = new Vigil(url);
         say(await vigil.score(bytes, { fps: 30, threshold: 0.3, logits: true }));
@@ -58,6 +58,7 @@ def used(server):
         say(batch.jobs.length);
         say((await vigil.batch(batch, 60)).jobs.map((one) => one.status));
         say((await vigil.npy(await vigil.wait(job))).length);
+        say(await vigil.result(await vigil.scoreAgain(job, { threshold: 0.2, labels: ["normal", "fight", "collision", "explosion", "fall", "theft"] })));
         const jobs = [];
         for await (const one of vigil.jobs({ batch: batch.id })) jobs.push(one.id);
         say(jobs.sort().join() === batch.jobs.map((one) => one.id).sort().join());
@@ -71,6 +72,7 @@ def used(server):
     check("the scores", result["coarse"] == job["result"]["coarse"] and "logits" in result)
     equal("the rest", (named, report, batch, ended), ("gate.npy", 45, 2, ["succeeded"] * 2))
     check("scores alone", length > 45 * 4)
+    check("again, by another cut", again["coarse"] == result["coarse"])
     equal("a batch's jobs, an unknown one, no id", (newest, gone, wrong), (True, [True, 404, "/problems/unknown-job"], True))
 
 
@@ -155,7 +157,7 @@ def hostile():
         equal("an event without an end", node(script, "", raw.url), ["VigilError"])
 
 
-with Server() as server:
+with Server("--upload-ttl", 600) as server:
     for name, one in (("used", used), ("followed", followed), ("lost", lost)):
         with group(name):
             one(server)

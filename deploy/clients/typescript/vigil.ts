@@ -79,9 +79,20 @@ export interface ScoreOptions {
   callback?: string;
   camera?: string;
   name?: string;
+  crop?: number | "mean";
   pool?: "mean" | "first" | "middle";
   cadence?: "frames" | "time";
   tail?: "drop" | "keep";
+  thumbnails?: number;
+}
+
+/** The parameters of `POST /jobs/ID/again`: what is not given is as the job had it. */
+export interface AgainOptions
+  extends Pick<
+    ScoreOptions,
+    "labels" | "fps" | "threshold" | "leave" | "min_snippets" | "merge_gap" | "logits" | "priority" | "deadline" | "callback" | "camera" | "name"
+  > {
+  model?: string;
 }
 
 /** What can be sent: a file of a browser, or bytes of one. */
@@ -193,6 +204,12 @@ export class Vigil {
     return this.post([source], { ...options, validate_only: true } as ScoreOptions, call);
   }
 
+  /** Makes a job of what another one was about, with other labels, model or cut, without sending it. */
+  async scoreAgain(of: Job | string, options: AgainOptions = {}, call: CallOptions = {}): Promise<Job> {
+    const headers = { "Idempotency-Key": `"${call.idempotencyKey ?? word()}"` };
+    return job((await this.json("POST", `/jobs/${identifier(of)}/again?${parameters(options)}`, { headers }, call)) as Job);
+  }
+
   /** The job as it is now, with its result where it has one. */
   async job(of: Job | string, call: CallOptions = {}): Promise<Job> {
     return job((await this.json("GET", `/jobs/${identifier(of)}`, {}, call)) as Job);
@@ -299,12 +316,7 @@ export class Vigil {
   }
 
   private post(sources: Source[], options: ScoreOptions, call: CallOptions): Promise<Record<string, unknown>> {
-    const query = new URLSearchParams();
-    for (const [name, value] of Object.entries(options)) {
-      if (value === undefined || value === null) continue;
-      if (name === "model" && Array.isArray(value)) value.forEach((one) => query.append(name, String(one)));
-      else query.append(name, Array.isArray(value) ? value.join(",") : String(value));
-    }
+    const query = parameters(options);
     const form = new FormData();
     for (const source of sources) {
       const blob = source instanceof Blob ? source : new Blob([source]);
@@ -386,6 +398,17 @@ class Tries {
     this.begun ??= now;
     return now + pause - this.begun > this.limit ? null : pause;
   }
+}
+
+/** Options as they stand in a query. */
+function parameters(options: ScoreOptions): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || value === null) continue;
+    if (name === "model" && Array.isArray(value)) value.forEach((one) => query.append(name, String(one)));
+    else query.append(name, Array.isArray(value) ? value.join(",") : String(value));
+  }
+  return query;
 }
 
 function fail(error: Error): never {

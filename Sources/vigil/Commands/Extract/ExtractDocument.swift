@@ -20,7 +20,7 @@ struct ExtractDocument {
     var realTime: RealTimeReport?
 
     /// Frames a second, 16 a row; nil where no times are known.
-    private var rate: Double? { extraction.rate.map { video?.outcome.facts.settled($0) ?? $0 } }
+    var rate: Double? { extraction.rate.map { video?.outcome.facts.settled($0) ?? $0 } }
 
     private var rows: Int { extraction.features.first?.rows ?? 0 }
 
@@ -49,6 +49,7 @@ struct ExtractDocument {
                 "its frames are of several sizes: \(extraction.sizes.map(\.description).joined(separator: ", "))")
         }
         warnings += video?.outcome.warnings ?? []
+        if video != nil { warnings += [settings.advice(rate: rate)].compactMap { $0 } }
         guard let features = extraction.features.first else { return warnings }
         let check = FeatureCheck(width: features.columns)
         let found = try? check.accept(

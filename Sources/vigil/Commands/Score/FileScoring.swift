@@ -125,7 +125,8 @@ struct FileScoring: Sendable {
         let file = try FeatureReader.open(path, isRows: isRaw, widths: [first.width])
         return try await FeatureReader.matrices(in: file, isRows: isRaw, width: first.width).map { found in
             var options = try settings.scoreOptions(beside: found.parameters, in: found.label)
-            let array = try crop.map { try $0.rows(of: found.matrix.array, label: found.label) } ?? found.matrix.array
+            let choice = crop ?? options.crop
+            let array = try choice.map { try $0.rows(of: found.matrix.array, label: found.label) } ?? found.matrix.array
             let known = options.fps == nil ? RecipeTimes(beside: found.label, of: array) : nil
             options.fps = options.fps ?? known?.fps
             do {

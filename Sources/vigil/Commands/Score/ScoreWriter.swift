@@ -46,6 +46,8 @@ final class ScoreWriter {
         let input: String
         let scored: ScoredFeatures
         let document: ScoreDocument
+        /// Pictures of segments, by the snippet that they begin at.
+        let pictures: [Int: [UInt8]]
         let warnings: [String]
     }
 
@@ -187,6 +189,9 @@ final class ScoreWriter {
     private func reported(_ item: Item) -> ReportedVideo {
         var video = item.document.reported(as: item.scored.accepted.label, warnings: item.warnings)
         video.size = target.size ?? item.scored.accepted.size.map { ReportedSize(width: $0.width, height: $0.height) }
+        for index in video.segments.indices {
+            video.segments[index].picture = item.pictures[video.segments[index].start]
+        }
         guard target.hasSweep else { return video }
         video.sweep = ThresholdSweep(item.document.scored).steps.map {
             SweepStep(threshold: $0.threshold, segments: $0.segments, snippets: $0.snippets)

@@ -38,6 +38,8 @@ struct SegmentPictures {
     /// What was written: files by their segments' first snippets, and what is to be said.
     struct Written {
         var files: [Int: String] = [:]
+        /// The pictures themselves.
+        var pictures: [Int: [UInt8]] = [:]
         var warnings: [String] = []
     }
 
@@ -67,7 +69,7 @@ struct SegmentPictures {
             do throws(FileError) { try AtomicFile.write(jpeg, to: file) } catch {
                 throw Failure(.configuration, "--thumbnails \(error)")
             }
-            written.files[start] = file
+            (written.files[start], written.pictures[start]) = (file, jpeg)
         }
         return written
     }

@@ -66,6 +66,7 @@ struct VideoScoring {
             warnings.append(
                 "its frames are of several sizes: \(extraction.sizes.map(\.description).joined(separator: ", "))")
         }
+        warnings += [settings.advice(rate: document.rate)].compactMap { $0 }
         return Found(
             array: DecodedArray(
                 shape: [features?.rows ?? 0, features?.columns ?? 0], elementType: .float32,

@@ -1,3 +1,4 @@
+import Extraction
 import Frames
 import JSON
 import Platform
@@ -26,6 +27,9 @@ struct VideoReport {
     }
 
     private var facts: VideoFacts { outcome.facts }
+    private var warnings: [String] {
+        outcome.warnings + [Cadence.frames.advice(rate: facts.rate)].compactMap { $0 }
+    }
 
     /// Seconds from the first frame to the end of the last one.
     private var seconds: Double? {
@@ -47,7 +51,7 @@ struct VideoReport {
             lines.append(("turned", "by \(Int(rotation.rounded())) degrees, which is undone"))
         }
         lines += [("bytes", String(file.count)), ("decoder", "ffmpeg \(ffmpeg.version), \(ffmpeg.isolation.rawValue)")]
-        lines += outcome.warnings.map { ("warning", $0) }
+        lines += warnings.map { ("warning", $0) }
         let text = lines.map { $0 + String(repeating: " ", count: 9 - $0.count) + $1 } + ["", Self.advice]
         return Array(text.joined(separator: "\n").utf8)
     }
@@ -77,7 +81,7 @@ struct VideoReport {
                 json.member("bytes", file.count)
                 json.member("ffmpeg", ffmpeg.version)
                 json.member("isolation", ffmpeg.isolation.rawValue)
-                json.member("warnings", outcome.warnings)
+                json.member("warnings", warnings)
             }
         }
     }

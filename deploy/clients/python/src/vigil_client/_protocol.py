@@ -56,9 +56,29 @@ class ScoreOptions(TypedDict, total=False):
     deadline: float | str
     callback: str
     camera: str
+    crop: int | Literal["mean"]
     pool: Literal["mean", "first", "middle"]
     cadence: Literal["frames", "time"]
     tail: Literal["drop", "keep"]
+    thumbnails: int
+
+
+class AgainOptions(TypedDict, total=False):
+    """The parameters of ``POST /jobs/ID/again``: what is not given is as the job had it."""
+
+    model: str
+    labels: Sequence[str]
+    fps: float | str
+    threshold: float
+    leave: float
+    min_snippets: int
+    merge_gap: int
+    logits: bool
+    priority: Literal["low", "normal", "high"]
+    deadline: float | str
+    callback: str
+    name: str
+    camera: str
 
 
 def query(options: Mapping[str, Any]) -> list[tuple[str, str]]:

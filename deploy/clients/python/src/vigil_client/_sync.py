@@ -13,7 +13,7 @@ import httpx
 
 from ._errors import ConnectionFailed, JobFailed, Problem, UnexpectedAnswer
 from ._model import Batch, Event, Job, Result, Status, document, identifier
-from ._protocol import LARGEST_ANSWER, Body, EventReader, ScoreOptions, Source, Tries, query
+from ._protocol import LARGEST_ANSWER, AgainOptions, Body, EventReader, ScoreOptions, Source, Tries, query
 
 _HOLD = 30.0
 _LOOK = 5.0
@@ -101,6 +101,13 @@ class Vigil:
     def report(self, source: Source, **options: Unpack[ScoreOptions]) -> dict[str, Any]:
         """What the server says of features; nothing is queued."""
         return self._post([(source, None)], None, {**options, "validate_only": True})
+
+    def score_again(
+        self, job: Job | str, *, idempotency_key: str | None = None, **options: Unpack[AgainOptions]
+    ) -> Job:
+        """Makes a job of what another one was about, with other labels, model or cut, without sending it."""
+        headers = {"Idempotency-Key": f'"{idempotency_key or uuid.uuid4()}"'}
+        return Job.of(document(self._send("POST", f"/jobs/{_id(job)}/again", query(options), headers)))
 
     # Jobs
 
