@@ -6,8 +6,10 @@ set -euo pipefail
 admin=$1 server=$2
 shift 2
 tell() { socat - "UNIX-CONNECT:$admin" <<<"$1"; }
-# A column of the server's line: 5 current sessions, 18 its status, 37 what the last check found.
-column() { tell "show stat" | awk -F, -v server="$server" -v column="$1" '$1 == "submissions" && $2 == server {print $column}'; }
+# A column of the server's line in a backend: 5 current sessions, 18 its status, 37 what the last check found.
+column() { tell "show stat" | awk -F, -v server="$server" -v backend="$1" -v column="$2" '$1 == backend && $2 == server {print $column}'; }
+# The backends that look at it.
+looking=(submissions reads jobs_unknown)
 # The limit is for a server that never comes back: the command's exit code tells of it.
 wait_for() {
     local end=$((SECONDS + ${LIMIT:-300}))
@@ -16,13 +18,13 @@ wait_for() {
         sleep 0.2
     done
 }
-is_idle() { [[ $(column 5) == 0 ]]; }
-is_well() { [[ $(column 37) == *L7OK* && $(column 18) != DOWN* ]]; }
+is_idle() { [[ $(column submissions 5) == 0 ]]; }
+is_well() { [[ $(column "$1" 37) == *L7OK* && $(column "$1" 18) != DOWN* ]]; }
 
 tell "set server submissions/$server state drain" >/dev/null
 trap 'tell "set server submissions/$server state ready" >/dev/null' EXIT
 wait_for is_idle
 "$@"
 # What was found before the restart says nothing: the next check brings it up again.
-tell "set server submissions/$server health down" >/dev/null
-wait_for is_well
+for backend in "${looking[@]}"; do tell "set server $backend/$server health down" >/dev/null; done
+for backend in "${looking[@]}"; do wait_for is_well "$backend"; done

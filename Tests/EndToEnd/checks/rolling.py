@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -26,6 +25,8 @@ except ImportError:
 
 WIDTH = 64
 ROUNDS = 8 if LONG else 1
+# The backends of HAProxy that look whether a server is well.
+LOOKING = ("submissions", "reads", "jobs_unknown")
 BODY = features.npy(features.video(30)[:, :WIDTH].copy())
 folder = scratch()
 
@@ -52,22 +53,14 @@ class Backend:
         return self.child.wait(120)
 
     def restart(self):
-        """Ends when HAProxy has looked at the new process: what it knew may have been of the old one, or of none."""
+        """Ends when HAProxy has looked at the new process for each of its backends: what it knew may have been of the old one."""
         code = self.stop()
         self.start()
         until(self.is_ready, f"{self.name} to begin")
-        # Two backends look at it in turns, each once a second.
-        seen = self.checks()
-        until(lambda: self.checks() >= seen + 4, f"HAProxy to look at {self.name}")
+        for backend in LOOKING:
+            admin(f"set server {backend}/{self.name} health down")
+        until(lambda: all(is_well(backend, self.name) for backend in LOOKING), f"HAProxy to look at {self.name}")
         return code
-
-    def checks(self):
-        """How often this process has said that it is ready."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        client.request("GET", "/metrics")
-        page = client.getresponse().read().decode()
-        client.close()
-        return int(re.search(r'vigil_http_requests_total\{method="GET",route="/readyz",status="200"\} (\d+)', page)[1])
 
     def is_ready(self):
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -146,9 +139,9 @@ def admin(text):
         return answer.decode()
 
 
-def column(server, index):
+def column(server, index, backend="submissions"):
     rows = [line.split(",") for line in admin("show stat").splitlines()]
-    return next(row[index] for row in rows if row[:2] == ["submissions", server])
+    return next(row[index] for row in rows if row[:2] == [backend, server])
 
 
 def until(holds, what):
@@ -160,7 +153,11 @@ def until(holds, what):
 
 
 def is_up(server):
-    return column(server, 17).startswith("UP")
+    return all(column(server, 17, backend).startswith("UP") for backend in LOOKING)
+
+
+def is_well(backend, server):
+    return "L7OK" in column(server, 36, backend) and not column(server, 17, backend).startswith("DOWN")
 
 
 def roll_in_order(server):
@@ -168,7 +165,6 @@ def roll_in_order(server):
     admin(f"set server submissions/{server.name} state drain")
     until(lambda: column(server.name, 4) == "0", f"the end of uploads to {server.name}")
     equal(f"{server.name}, told before: it ends with", server.restart(), 0)
-    until(lambda: "L7OK" in column(server.name, 36), f"{server.name} to be ready")
     admin(f"set server submissions/{server.name} state ready")
     until(lambda: is_up(server.name), f"{server.name} to be up")
 
