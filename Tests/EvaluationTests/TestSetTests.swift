@@ -91,7 +91,7 @@ struct TestSetTests {
         #expect(try told()?.kind == .badData)
     }
 
-    @Test("intervals behind a video's end are doubtful: its frames may be counted otherwise")
+    @Test("intervals behind a video's end, or far past it, are doubtful: its frames may be counted otherwise")
     func doubts() {
         let sound = Videos.make("a", coarse: [0, 1], truth: [16..<90])
         let other = Videos.make("b", coarse: [0, 1], truth: [0..<16, 32..<48, 900..<950])
@@ -104,6 +104,10 @@ struct TestSetTests {
             doubts([sound, other]).first?.hasPrefix(
                 "an annotated interval of 'b' begins at frame 32, and the video has 32: annotations") == true)
         #expect(doubts([sound, other]).first?.hasSuffix("; and 1 more like it") == true)
+        let long = Videos.make("c", coarse: [0, 1], truth: [16..<500])
+        #expect(
+            doubts([sound, long]).first?.hasPrefix("an annotated interval of 'c' ends at frame 500, and the video has 32")
+                == true)
     }
 
     @Test(

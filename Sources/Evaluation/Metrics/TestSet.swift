@@ -180,17 +180,23 @@ extension TestSet {
 
     /// Videos whose intervals are all in their first sixteenth, of which one can tell that frames are counted otherwise.
     private static let fewest = 3
+    /// Frames that an interval may go on behind its video, as where the last frames made no row.
+    private static let farthest = 10 * EvaluatedVideo.snippet
 
-    /// Intervals that begin behind the last frame of their videos, or that are all where they would be if rows stood for
-    /// frames, or times for frames.
+    /// Intervals that begin behind the last frame of their videos or end far behind it, or that are all where they would be
+    /// if rows stood for frames, or times for frames.
     static func doubts(_ videos: [(name: String, intervals: [AnnotatedInterval], frames: Int)]) -> [Finding] {
-        let behind = videos.flatMap { video in
-            video.intervals.filter { $0.frames.lowerBound >= video.frames }.map { interval in
-                "an annotated interval of \(quoted(video.name)) begins at frame \(interval.frames.lowerBound), and the video "
-                    + "has \(video.frames): annotations and features have to count the same frames"
+        let beyond = videos.flatMap { video in
+            video.intervals.compactMap { interval -> String? in
+                let frames = interval.frames
+                let isBehind = frames.lowerBound >= video.frames
+                guard isBehind || frames.upperBound > video.frames + max(farthest, video.frames / 8) else { return nil }
+                let end = isBehind ? "begins at frame \(frames.lowerBound)" : "ends at frame \(frames.upperBound)"
+                return "an annotated interval of \(quoted(video.name)) \(end), and the video has \(video.frames): "
+                    + "annotations and features have to count the same frames"
             }
         }
-        if !behind.isEmpty { return [Finding(doubts: behind)] }
+        if !beyond.isEmpty { return [Finding(doubts: beyond)] }
         let annotated = videos.filter { !$0.intervals.isEmpty }
         let areEarly = annotated.allSatisfy { video in
             video.intervals.allSatisfy { $0.frames.upperBound <= video.frames / EvaluatedVideo.snippet }

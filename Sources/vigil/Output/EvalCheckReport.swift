@@ -33,7 +33,7 @@ struct EvalCheckReport {
     var text: String {
         var lines: [String] = []
         if let summary { lines.append("\(list): \(summary.text)") }
-        if let intervals { lines.append("\(intervals) annotated intervals") }
+        if let intervals { lines.append("\(intervals) annotated interval\(intervals == 1 ? "" : "s")") }
         if let files {
             lines.append("\(files.count) \(files.kind) files with \(files.snippets) snippets in \(files.folder)")
         }
