@@ -30,8 +30,8 @@ struct ZipUpload {
     consuming func open(width: Int, limits: ArrayLimits) throws(ArrayDecodingError) -> ZipMatrices {
         let archive: ZipBody
         do throws(ZipError) {
-            // Folders and what systems leave behind are no matrices, and there may be as many of them.
-            archive = try ZipBody(bytes, limits: ZipLimits(maxEntries: 10 * limits.maxMatrices))
+            // Folders, what systems leave behind and what numpy saves beside them are no matrices, and there may be many of them.
+            archive = try ZipBody(bytes, limits: ZipLimits(maxEntries: max(10 * limits.maxMatrices, 10_000)))
         } catch {
             if case .tooLarge = error { throw ArrayDecodingError(.tooMany, error.description) }
             throw ArrayDecodingError(error)

@@ -1,7 +1,6 @@
 """Videos over HTTP whose decoder is ended by somebody else: alone, with the server, before it, and again and again."""
 
 import contextlib
-import functools
 import json
 import os
 import pathlib
@@ -24,7 +23,6 @@ if not shutil.which("ffmpeg"):
 
 folder = scratch()
 slow = slowly(folder)
-until = functools.partial(until, seconds=120)
 
 
 def children(of):

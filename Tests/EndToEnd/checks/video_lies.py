@@ -1,7 +1,6 @@
 """Videos whose headers say that they are short: what they cost, and that they hold nobody up."""
 
 import contextlib
-import functools
 import os
 import pathlib
 import shutil
@@ -23,7 +22,6 @@ if not shutil.which("ffmpeg"):
 
 folder = scratch()
 slow = slowly(folder)
-until = functools.partial(until, seconds=120)
 
 
 def decoders(place):

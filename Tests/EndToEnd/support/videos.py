@@ -58,7 +58,7 @@ def form(*files):
     return b"\r\n".join(parts) + b"\r\n--x--\r\n", "multipart/form-data; boundary=x"
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=120):
     end = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < end:
         time.sleep(0.02)
