@@ -98,8 +98,9 @@ struct AgainTests {
         let (one, two) = (try result(await show(first)), try result(await show(second)))
         #expect(coarse(one) == coarse(two) && coarse(one).count == Self.rows)
         #expect(two["fps"] as? Double == 25 && two["logits"] != nil && one["logits"] == nil)
-        let options = try #require(
-            try await service.scoring.backlog.job(#require(JobID(second))).flatMap(JobFacts.init(of:))?.options)
+        let identifier = try #require(JobID(second))
+        let job = try #require(try await service.scoring.backlog.job(identifier))
+        let options = try #require(JobFacts(of: job)?.options)
         let read = try #require(ScoreOptions(encoded: options))
         #expect(read.segments.threshold == 0.1 && read.segments.leave == 0.1 && read.segments.mergeGap == 2)
     }

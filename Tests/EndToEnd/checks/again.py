@@ -28,32 +28,30 @@ def cut(job):
     return [(one["start"], one["end"]) for one in job["result"]["segments"]]
 
 
-for state in ("a folder", "memory"):
-    with group(f"features, jobs in {state}"):
-        place = scratch() if state == "a folder" else "memory"
-        with Server("--upload-ttl", 600, state=place) as server:
-            client = Client(server)
-            first = client.post(features.npy(matrix), "?threshold=0.4&fps=25&name=gate", Prefer="wait=60").json()
-            second = again(client, first, "?threshold=0.2&merge_gap=3").json()
-            equal("another job", (second["id"] != first["id"], second["status"], second["name"]), (True, "succeeded", "gate"))
-            for part in ("coarse", "fine", "video", "fps"):
-                equal(f"the same {part}", second["result"][part], first["result"][part])
-            equal("of the same features", second["features_sha256"], first["features_sha256"])
-            equal("cut as it would be at once", cut(second), cut(client.post(features.npy(matrix), "?threshold=0.2&merge_gap=3", Prefer="wait=60").json()))
-            equal("and as the stored scores are", cut(client.get(f"/jobs/{first['id']}?threshold=0.2&merge_gap=3").json()), cut(second))
-            equal("the first is as it was", client.job(first["id"]), first)
-            third = again(client, second, f"?labels={LABELS.replace('theft', 'theft')}&logits=true").json()
-            equal("again of again", (third["result"]["coarse"], "logits" in third["result"]), (first["result"]["coarse"], True))
-            answer = again(client, first, "?threshold=0.9", Prefer="wait=0")
-            check("it is answered as /score is", answer.status in (200, 202) and answer.headers["location"].startswith("/jobs/"), answer)
-            keyed = [again(client, first, "?threshold=0.3", Idempotency_Key="k") for _ in range(2)]
-            equal("one key, one job", (keyed[0].json()["id"], keyed[1].headers.get("idempotency-replayed")), (keyed[1].json()["id"], "true"))
-            client.delete(f"/jobs/{first['id']}")
-            equal("of one that was forgotten", again(client, first).problem(), "unknown-job")
-        if state == "a folder":
-            with Server("--upload-ttl", 600, state=place) as server:
-                fourth = again(Client(server), second, "?threshold=0.2&merge_gap=3").json()
-            equal("after a restart", fourth["result"]["coarse"], second["result"]["coarse"])
+with group("features"):
+    place = scratch()
+    with Server("--upload-ttl", 600, state=place) as server:
+        client = Client(server)
+        first = client.post(features.npy(matrix), "?threshold=0.4&fps=25&name=gate", Prefer="wait=60").json()
+        second = again(client, first, "?threshold=0.2&merge_gap=3").json()
+        equal("another job", (second["id"] != first["id"], second["status"], second["name"]), (True, "succeeded", "gate"))
+        for part in ("coarse", "fine", "video", "fps"):
+            equal(f"the same {part}", second["result"][part], first["result"][part])
+        equal("of the same features", second["features_sha256"], first["features_sha256"])
+        equal("cut as it would be at once", cut(second), cut(client.post(features.npy(matrix), "?threshold=0.2&merge_gap=3", Prefer="wait=60").json()))
+        equal("and as the stored scores are", cut(client.get(f"/jobs/{first['id']}?threshold=0.2&merge_gap=3").json()), cut(second))
+        equal("the first is as it was", client.job(first["id"]), first)
+        third = again(client, second, f"?labels={LABELS}&logits=true").json()
+        equal("again of again", (third["result"]["coarse"], "logits" in third["result"]), (first["result"]["coarse"], True))
+        answer = again(client, first, "?threshold=0.9", Prefer="wait=0")
+        check("it is answered as /score is", answer.status in (200, 202) and answer.headers["location"].startswith("/jobs/"), answer)
+        keyed = [again(client, first, "?threshold=0.3", Idempotency_Key="k") for _ in range(2)]
+        equal("one key, one job", (keyed[0].json()["id"], keyed[1].headers.get("idempotency-replayed")), (keyed[1].json()["id"], "true"))
+        client.delete(f"/jobs/{first['id']}")
+        equal("of one that was forgotten", again(client, first).problem(), "unknown-job")
+    with Server("--upload-ttl", 600, state=place) as server:
+        fourth = again(Client(server), second, "?threshold=0.2&merge_gap=3").json()
+    equal("after a restart", fourth["result"]["coarse"], second["result"]["coarse"])
 
 with group("features that are not kept"), Server() as server:
     client = Client(server)

@@ -166,32 +166,6 @@ with Server() as server, Browser() as browser:
         check("a class is hidden", browser.until("location.hash.includes('hide=fight')"))
     clean(browser, server, "the mouse")
 
-    with group("the same job again"):
-        browser.open("about:blank")
-        browser.open(server.url + "/")
-        browser.until("document.querySelector('#recent-title + a')")
-        browser.js("[...document.querySelectorAll('.drop button')].find(one => one.textContent === 'Score the sample').click()")
-        browser.until(DONE)
-        first = browser.js("location.hash").partition("?")[0]
-        browser.js("document.querySelector('.again').open = true; 0")
-        browser.until("document.querySelector('#again-model').options.length > 1")
-        fit(browser, "again")
-        # The server keeps no uploads, and the page has the file.
-        browser.js("document.querySelector('.again button').click()")
-        browser.until(f"!location.hash.startsWith('{first}') && {DONE}")
-        contains("it is over the first", browser.js("location.hash"), "with=" + first.rpartition("/")[2])
-        equal("with the same scores", browser.until("document.querySelector('#other').parentNode.parentNode.textContent.includes('Scores differ by 0.000 in the mean, by 0.000 at most.')"), True)
-        # After the page was loaded anew there is no file either.
-        place = browser.js("location.hash").partition("?")[0]
-        browser.open("about:blank")
-        browser.open(f"{server.url}/{place}")
-        browser.until(DONE)
-        browser.js("document.querySelector('.again').open = true; document.querySelector('.again button').click()")
-        contains("and where nobody has them it is said", browser.until("document.querySelector('.again [role=alert]')?.textContent"), "not kept", "--upload-ttl")
-        browser.js("document.querySelector('#again-labels').value = 'normal, smoke'; document.querySelector('.again button').click()")
-        contains("labels that the model can't encode", browser.until("document.querySelector('.again [role=alert]')?.textContent.includes('text tower') && document.querySelector('.again [role=alert]').textContent"), "text tower")
-    clean(browser, server, "again", but=["410", "422"])
-
     with group("events are cut as the server cuts them"):
         rows = video(700)
         chance = random.Random(25)
@@ -378,6 +352,32 @@ with group("a queue, a failure, a cancelled job"), Server("--workers", "1") as s
         requests.delete(f"{server.url}/jobs/{holder}", timeout=30)
     clean(browser, server, "a queue")
 
+with group("the same job again"), Server() as server, Browser() as browser:
+    browser.open("about:blank")
+    browser.open(server.url + "/")
+    browser.until("document.querySelector('#recent-title + a')")
+    browser.js("[...document.querySelectorAll('.drop button')].find(one => one.textContent === 'Score the sample').click()")
+    browser.until(DONE)
+    first = browser.js("location.hash").partition("?")[0]
+    browser.js("document.querySelector('.again').open = true; 0")
+    browser.until("document.querySelector('#again-model').options.length > 1")
+    fit(browser, "again")
+    # The server keeps no uploads, and the page has the file.
+    browser.js("document.querySelector('.again button').click()")
+    browser.until(f"!location.hash.startsWith('{first}') && {DONE}")
+    contains("it is over the first", browser.js("location.hash"), "with=" + first.rpartition("/")[2])
+    equal("with the same scores", browser.until("document.querySelector('#other').parentNode.parentNode.textContent.includes('Scores differ by 0.000 in the mean, by 0.000 at most.')"), True)
+    # After the page was loaded anew there is no file either.
+    place = browser.js("location.hash").partition("?")[0]
+    browser.open("about:blank")
+    browser.open(f"{server.url}/{place}")
+    browser.until(DONE)
+    browser.js("document.querySelector('.again').open = true; document.querySelector('.again button').click()")
+    contains("and where nobody has them it is said", browser.until("document.querySelector('.again [role=alert]')?.textContent"), "not kept", "--upload-ttl")
+    browser.js("document.querySelector('#again-labels').value = 'normal, smoke'; document.querySelector('.again button').click()")
+    contains("labels that the model can't encode", browser.until("document.querySelector('.again [role=alert]')?.textContent.includes('text tower') && document.querySelector('.again [role=alert]').textContent"), "text tower")
+    clean(browser, server, "again", but=["410", "422"])
+
 with group("a key"):
     keys = scratch() / "keys"
     keys.write_text("".join(f"{name}:{hashlib.sha256(secret).hexdigest()}\n" for name, secret in (("alice", b"one"), ("bob", b"two"))))
@@ -460,7 +460,7 @@ with group("a video that is uploaded"), Server() as server, Browser() as browser
         browser.js("document.querySelector('.again').open = true; document.querySelector('#threshold-number').value = 0.9; document.querySelector('#threshold-number').dispatchEvent(new Event('change'))")
         browser.js(press % "Score again")
         browser.until(f"!location.hash.includes('/job/{job['id']}') && {DONE}")
-        second = requests.get(f"{server.url}{browser.js('location.hash').partition('?')[0].replace('#/job', '/jobs')}").json()
+        second = requests.get(f"{server.url}{browser.js('location.hash').partition('?')[0].replace('#/job', '/jobs')}?wait=60").json()
         equal("again: of the same features, by none of its frames", second["result"]["provenance"].get("features_of_job"), job["id"])
         contains("over the first, cut as it was shown", browser.js("location.hash"), f"with={job['id']}", "t=0.9")
         clean(browser, server, "a video that is uploaded")
