@@ -96,12 +96,14 @@ def heading(text):
 
 def fill(postgres, url, database, jobs, **numbers):
     """Has about so many jobs queued, in turns of two seconds."""
-    while int(postgres.ask("SELECT count(*) FROM jobs WHERE status = 0", database)) < jobs:
+    while True:
         subprocess.run(
-            [SCALE, url, "servers=2", "workers=0", "clients=16", "warmup=0", "seconds=2", f"depth={jobs}",
+            [SCALE, url, "servers=2", "workers=0", "clients=16", "warmup=0", "seconds=2", f"depth={jobs + 100}",
              *(f"{name}={value}" for name, value in numbers.items())],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True,
         )
+        if int(postgres.ask("SELECT count(*) FROM jobs WHERE status = 0", database)) >= jobs:
+            return
 
 
 def submit(postgres):
