@@ -57,20 +57,23 @@ class Meter:
     def end(self):
         last = self.look()
         wal, cpu, commits, _, seconds = (after - before for after, before in zip(last, self.first))
-        return {"wal": wal / seconds, "cores": cpu / seconds, "commits": commits / seconds, "sessions": last[3]}
+        return {"wal": wal / seconds, "cores": cpu / seconds, "commits": commits / seconds, "sessions": self.first[3]}
 
 
 def simulate(postgres, url, database, **numbers):
     """Runs Scale; its figures with those of the database."""
     meter = Meter(postgres, database)
     arguments = [SCALE, url, f"seconds={SECONDS}", *(f"{name}={value}" for name, value in numbers.items())]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         found = {}
         for line in child.stdout:
-            if line == "begin\n":
-                meter.begin()
-            elif line == "end\n":
-                found = meter.end()
+            if line in ("begin\n", "end\n"):
+                if line == "begin\n":
+                    meter.begin()
+                else:
+                    found = meter.end()
+                # The load goes on until it gets this.
+                print(file=child.stdin, flush=True)
             elif line.startswith("{"):
                 found |= json.loads(line)
     return found
@@ -92,13 +95,15 @@ def heading(text):
 
 
 def fill(postgres, url, database, jobs, **numbers):
-    """Has so many jobs queued."""
-    while int(postgres.ask("SELECT count(*) FROM jobs WHERE status = 0", database)) < jobs:
+    """Has about so many jobs queued, in turns of two seconds."""
+    while True:
         subprocess.run(
-            [SCALE, url, "servers=2", "workers=0", "clients=16", "warmup=0", "seconds=4", f"depth={jobs}",
+            [SCALE, url, "servers=2", "workers=0", "clients=16", "warmup=0", "seconds=2", f"depth={jobs + 100}",
              *(f"{name}={value}" for name, value in numbers.items())],
-            stdout=subprocess.DEVNULL, check=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True,
         )
+        if int(postgres.ask("SELECT count(*) FROM jobs WHERE status = 0", database)) >= jobs:
+            return
 
 
 def submit(postgres):
@@ -120,7 +125,7 @@ def work(postgres):
         for servers, workers in ((1, 8), (3, 8)):
             database = f"work_{size}_{servers}"
             url = postgres.database(database)
-            fill(postgres, url, database, 4_000 * SECONDS, bytes=size)
+            fill(postgres, url, database, 1_000 * SECONDS, bytes=size)
             found = simulate(
                 postgres, url, database, servers=servers, workers=workers, clients=0, milliseconds=0, warmup=1, bytes=size
             )
@@ -133,7 +138,7 @@ def servers(postgres):
         database = f"servers_{number}"
         found = simulate(
             postgres, postgres.database(database), database, servers=number, workers=4, clients=2 * number, milliseconds=50,
-            connections=3, depth=20 * number + 100, warmup=4,
+            connections=3, depth=20 * number + 100, warmup=3,
         )
         row(f"{number} servers", found, "ends")
 

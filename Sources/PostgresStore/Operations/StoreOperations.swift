@@ -16,6 +16,9 @@ public struct StoreOperations: Sendable {
     /// The oldest PostgreSQL that will do, by its major version.
     public static let oldest = 15
 
+    /// So many bytes are what a call may take the time of: nobody waits behind it.
+    private static let patienceBytes = 4 << 30
+
     /// What it is, for people.
     public let place: String
     let pool: ConnectionPool
@@ -43,6 +46,8 @@ public struct StoreOperations: Sendable {
     func call<Value: Sendable>(
         _ body: @escaping @Sendable (Session) throws(PostgresError) -> Value
     ) async throws(JobStoreError) -> Value {
-        do throws(PostgresError) { return try await pool.run(isRepeatable: true, body) } catch { throw error.told }
+        do throws(PostgresError) {
+            return try await pool.run(bytes: Self.patienceBytes, isRepeatable: true, body)
+        } catch { throw error.told }
     }
 }

@@ -183,12 +183,15 @@ with Postgres() as postgres:
     base = scratch()
     folder = base / "state"
     with group("a folder"):
-        large = features.npy(features.video(3_000, 512, 9))
+        # In a file of its own there, and in several pieces in a database.
+        large = features.npy(features.video(20_000, 64, 9))
         with Server("--workers", 1, "--max-queued", 10_000, state=folder) as server:
             client = Client(server)
-            ended = [client.post(body, Prefer="wait=60").json()["id"] for body in [*videos.bodies, large] * 3]
+            ended = [client.post(body).json()["id"] for body in [*videos.bodies, large] * 3]
+            equal("they end", {client.until(job)["status"] for job in ended}, {"succeeded"})
             scores = {job: client.scores(job) for job in ended}
-            keyed = client.post(videos.bodies[0], Idempotency_Key="once", Prefer="wait=60").json()["id"]
+            keyed = client.post(videos.bodies[0], Idempotency_Key="once").json()["id"]
+            client.until(keyed)
             said = client.ask("PUT", f"/jobs/{ended[1]}/verdicts", VERDICTS, {"Content-Type": "application/json", "If-Match": '"0"'})
             equal("verdicts are kept", said.status, 200)
             held = client.post(alike(200_000)).json()["id"]

@@ -10,7 +10,7 @@ import Synchronization
 ///     Scale URL NAME=NUMBER…      servers workers clients milliseconds seconds warmup bytes batch depth
 ///
 /// Without workers it only submits, without clients it only works on what is there. On standard output it says `begin` and `end` around what is
-/// measured, and then what was done.
+/// measured, goes on in between and until it gets a line for each, and then says what was done.
 @main
 struct Scale {
     static func main() async throws {
@@ -29,13 +29,15 @@ struct Scale {
             return Task.detached { await server.submit(as: number, numbers, tally) }
         }
         await pause(numbers["warmup", 2] * 1_000)
+        say("begin")
+        _ = readLine()
         let before = tally.counts
         let began = MonotonicTime.now
-        say("begin")
         await pause(numbers["seconds", 10] * 1_000)
+        say("end")
+        _ = readLine()
         let after = tally.counts
         let seconds = Double((MonotonicTime.now - began).wholeNanoseconds) / 1e9
-        say("end")
         let done = zip(after, before).map { Double($0 - $1) / seconds }
         say(
             "{\"seconds\": \(seconds), \"submits\": \(done[0]), \"ends\": \(done[1]), \"calls\": \(done[2]), \"refused\": \(done[3])}"
