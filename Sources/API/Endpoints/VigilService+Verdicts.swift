@@ -11,7 +11,7 @@ extension VigilService {
     func showVerdicts(_ request: Request) async throws -> Response {
         let id = try jobID(of: request)
         _ = try parameters(of: request, among: [])
-        let offered = [Self.json, Self.table].compactMap { $0 }
+        let offered = [Self.list, Self.table].compactMap { $0 }
         guard let form = AcceptHeader(request.head.fields[.accept]).preferred(among: offered) else {
             throw Problem.notAcceptable("A list of verdicts is to be had as application/json or text/csv.")
         }
@@ -31,6 +31,7 @@ extension VigilService {
             body: .bytes(VerdictsDocument(job: job.id, verdicts: verdicts, revision: revision).table(of: job.name)))
     }
 
+    private static let list = MediaType("application/json")
     private static let table = MediaType("text/csv")
 
     /// Keeps verdicts in the place of those that the client has seen.
