@@ -86,7 +86,9 @@ extension OptionError {
     /// One that is given in a request and in what is uploaded by it, or by a command and in its file; nil where there is none.
     package static func twice(_ given: [Parameter], _ uploaded: [Parameter]) -> OptionError? {
         let names = Set(given.filter { $0.value.isGiven }.map { ByteText($0.name) })
-        let twice = uploaded.first { $0.value.isGiven && $0.name != "model" && names.contains(ByteText($0.name)) }
+        let twice = uploaded.first {
+            $0.value.isGiven && !$0.name.hasBytes(of: "model") && names.contains(ByteText($0.name))
+        }
         return twice.map {
             OptionError(
                 name: $0.name,
