@@ -101,6 +101,17 @@ extension ScoringService {
         return try address(callback)
     }
 
+    /// What is to be said of what was asked, whatever the features are like: a warning of each job.
+    func notes(on options: ScoreOptions) -> [String] {
+        var notes = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
+        if options.camera != nil, settings.alerts.isEmpty {
+            notes.append(
+                "nobody is told of the camera: alerts are off here; an operator names places by --alerts-webhook, "
+                    + "--alerts-mqtt or --alerts-frigate")
+        }
+        return notes
+    }
+
     /// The models that take rows of the width that was found wrong.
     func models(fitting error: FeatureError) -> [String] {
         guard case .wrongWidth(let width, _) = error else { return [] }
@@ -192,7 +203,7 @@ extension ScoringService {
         }
         try Self.checkName(upload, options, what: "matrix")
         let check = FeatureCheck(width: version.model.configuration.width, fps: options.fps)
-        let notes = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
+        let notes = notes(on: options)
         var accepted: [AcceptedMatrix] = []
         for matrix in upload.matrices {
             let array = try await cropped(matrix, options.crop)

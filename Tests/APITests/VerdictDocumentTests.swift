@@ -23,6 +23,24 @@ struct VerdictDocumentTests {
         #expect(try Verdicts(json, snippets: 3).all.map(\.range) == [1..<3], "what is told can be sent back")
     }
 
+    @Test("are the annotations of their video: true alarms in frames, and of false ones alone that it has nothing")
+    func table() throws {
+        let id = try #require(JobID("01M85BV3QAE4RGA8GVVP3465ME"))
+        func table(_ verdicts: String, of name: String?) throws -> String {
+            let verdicts = try Verdicts(Array("{\"verdicts\": [\(verdicts)]}".utf8), snippets: 100)
+            return String(
+                decoding: VerdictsDocument(job: id, verdicts: verdicts, revision: 1).table(of: name), as: UTF8.self)
+        }
+        let head = "video,label,start,end\r\n"
+        #expect(try table("", of: "a.npy") == head)
+        #expect(
+            try table(
+                #"{"start": 1, "end": 3, "verdict": "true_alarm", "label": "fire, smoke"}, "#
+                    + #"{"start": 5, "end": 6, "verdict": "false_alarm", "label": "dog"}"#, of: "cams/hall.1.mp4")
+                == head + "hall.1,\"fire, smoke\",16,48\r\n")
+        #expect(try table(#"{"start": 1, "end": 3, "verdict": "false_alarm"}"#, of: nil) == head + "\(id),normal,,\r\n")
+    }
+
     @Test("on a job that has not ended, and without saying which are replaced, none are kept")
     func refused() async throws {
         let running = try EventService()

@@ -79,10 +79,13 @@ struct JobDocument {
         json.object { json in
             json.member("type", Problem.path + failure.reason)
             json.member("title", job.status == .cancelled ? "The job is gone" : "The job failed")
-            // Older stores have noted where the server's files are, which is nobody's business.
-            json.member(
-                "detail", failure.reason == "damaged-job" ? JobStoreError.damaged(job.id, "").told : failure.detail)
+            json.member("detail", Self.detail(of: failure, job.id))
         }
+    }
+
+    /// Why a job has failed, in a sentence. Older stores have noted where the server's files are, which is nobody's business.
+    static func detail(of failure: JobFailure, _ id: JobID) -> String {
+        failure.reason == "damaged-job" ? JobStoreError.damaged(id, "").told : failure.detail
     }
 }
 
@@ -106,7 +109,8 @@ struct ProgressDocument {
                 return
             }
             json.member("chunks_done", job.status == .succeeded ? facts.chunks : video?.chunksDone ?? 0)
-            json.member("chunks", facts.chunks ?? video?.chunks)
+            // Of a video that has no rows there will be none.
+            json.member("chunks", (facts.chunks ?? video?.chunks).flatMap { $0 > 0 ? $0 : nil })
             guard let video else { return }
             json.member("rows_done", video.rows)
             json.member("frames_done", video.frames)

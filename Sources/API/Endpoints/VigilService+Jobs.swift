@@ -147,7 +147,8 @@ extension VigilService {
 
     private func noArray(_ job: Job) -> HTTPProblem {
         Problem.notAcceptable(
-            "Job \(job.id) is \(job.status.rawValue) and has no result: only application/json shows that.")
+            "Job \(job.id) is \(job.status.rawValue) and has no result: only application/json shows that."
+                + (job.failure.map { " \(JobDocument.detail(of: $0, job.id))" } ?? ""))
     }
 
     private static func timing(_ result: ScoreResult, written: Duration) -> String {

@@ -33,6 +33,7 @@ extension VigilService {
             body, declaredLength: body.declaredLength, as: kind, for: versions[0],
             caller: caller, models: options.validateOnly ? 0 : versions.count, reservation: reservation)
         if !upload.parameters.isEmpty {
+            if let twice = OptionError.twice(given, upload.parameters) { throw Problem.option(twice) }
             let all = given + upload.parameters
             if upload.parameters.contains(where: { ["model", "compare"].contains($0.name) }) {
                 (options, versions) = try await scoring.options(all)

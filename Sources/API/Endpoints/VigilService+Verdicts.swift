@@ -2,6 +2,8 @@ import HTTP
 import HTTPTypes
 import JSON
 import Jobs
+import Platform
+import Reports
 import Scoring
 
 /// `/jobs/ID/verdicts`: what people say of a job's events.
@@ -9,15 +11,28 @@ extension VigilService {
     func showVerdicts(_ request: Request) async throws -> Response {
         let id = try jobID(of: request)
         _ = try parameters(of: request, among: [])
-        try checkTakesJSON(request.head, "A list of verdicts")
+        let offered = [Self.list, Self.table].compactMap { $0 }
+        guard let form = AcceptHeader(request.head.fields[.accept]).preferred(among: offered) else {
+            throw Problem.notAcceptable("A list of verdicts is to be had as application/json or text/csv.")
+        }
         let job = try await scoring.job(id, for: caller(of: request))
         let (verdicts, revision) = try await scoring.verdicts(on: job)
-        let tag = Self.tag(revision)
+        let isTable = form == Self.table
+        let tag = isTable ? EntityTag("\(revision).csv") : Self.tag(revision)
+        let fields: HTTPFields = [.eTag: tag.description, .vary: "Accept", .cacheControl: "no-cache"]
         if try Preconditions(request.head.fields).check(request.head.method, on: [tag]) {
-            return Response(status: .notModified, fields: [.eTag: tag.description, .cacheControl: "no-cache"])
+            return Response(status: .notModified, fields: fields)
         }
-        return Self.answer(verdicts, revision, job)
+        guard isTable else { return Self.answer(verdicts, revision, job) }
+        var told = fields
+        told[.contentType] = "text/csv; charset=utf-8"
+        return Response(
+            status: .ok, fields: told,
+            body: .bytes(VerdictsDocument(job: job.id, verdicts: verdicts, revision: revision).table(of: job.name)))
     }
+
+    private static let list = MediaType("application/json")
+    private static let table = MediaType("text/csv")
 
     /// Keeps verdicts in the place of those that the client has seen.
     func keepVerdicts(_ request: Request, _ note: AuditNote?) async throws -> Response {
@@ -65,7 +80,7 @@ extension VigilService {
     private static func answer(_ verdicts: Verdicts, _ revision: Int, _ job: Job) -> Response {
         .json(
             VerdictsDocument(job: job.id, verdicts: verdicts, revision: revision).json,
-            fields: [.eTag: tag(revision).description, .cacheControl: "no-cache"])
+            fields: [.eTag: tag(revision).description, .vary: "Accept", .cacheControl: "no-cache"])
     }
 }
 
@@ -84,5 +99,31 @@ struct VerdictsDocument {
                 json.array(verdicts.all) { $1.write(to: &$0) }
             }
         }
+    }
+
+    /// The intervals in frames as `vigil eval` and `vigil train` read them: a row for each true alarm, and where others were seen to be
+    /// none, one that says of the video that it has nothing.
+    ///
+    /// - Parameter name: what the job is called, which is its video's file
+    func table(of name: String?) -> [UInt8] {
+        let video = name.map { Self.stem(of: $0) } ?? job.description
+        var rows = [["video", "label", "start", "end"]]
+        for verdict in verdicts.all where verdict.kind == .trueAlarm {
+            let frames = (
+                verdict.range.lowerBound * Self.framesPerSnippet, verdict.range.upperBound * Self.framesPerSnippet
+            )
+            rows.append([video, verdict.label ?? "", "\(frames.0)", "\(frames.1)"])
+        }
+        if rows.count == 1, !verdicts.all.isEmpty { rows.append([video, "normal", "", ""]) }
+        return rows.flatMap { ScoreTableText.row($0) }
+    }
+
+    private static let framesPerSnippet = 16
+
+    /// A file's name without folders and its ending.
+    private static func stem(of name: String) -> String {
+        let base = name.utf8.lastIndex(of: ASCII.slash).map { name[name.utf8.index(after: $0)...] } ?? name[...]
+        guard let dot = base.utf8.lastIndex(of: ASCII.dot), dot > base.utf8.startIndex else { return String(base) }
+        return String(base[..<dot])
     }
 }

@@ -167,9 +167,9 @@ async function pictures(job, events) {
 /** Buttons for all of them. `now()` gives what is shown at the moment. */
 export function downloads(job, now, failed) {
   const name = (job.name ?? job.id).replace(/\.[A-Za-z0-9]+$/, '').replace(/[^\p{L}\p{N}._-]+/gu, '_');
-  const get = async (accept, ending, content = (answer) => answer.blob()) => {
+  const get = async (accept, ending, content = (answer) => answer.blob(), path = '') => {
     try {
-      const answer = await ask(`/jobs/${job.id}`, { accept });
+      const answer = await ask(`/jobs/${job.id}${path}`, { accept });
       save(`${name}.${ending}`, await content(answer), accept);
     } catch (error) {
       failed(error);
@@ -183,6 +183,7 @@ export function downloads(job, now, failed) {
     button('npy', () => get('application/x-npy', 'npy')),
     button('Scores, CSV', () => save(`${name}.scores.csv`, scoresCSV(now().scores), 'text/csv')),
     button('Events, CSV', () => save(`${name}.events.csv`, eventsCSV(now().events, now().seconds, now().review), 'text/csv')),
+    button('Verdicts, CSV', () => get('text/csv', 'annotations.csv', (answer) => answer.blob(), '/verdicts')),
     button('SRT', () => save(`${name}.srt`, subtitles(now().events, now().seconds), 'application/x-subrip'), timed),
     button('VTT', () => save(`${name}.vtt`, captions(now().events, now().seconds), 'text/vtt'), timed),
     button('Report', async () => {

@@ -5,7 +5,7 @@ import { Refusal, ask, at, follow, json } from './api.js';
 import { announce, clock, count, duration, el, many, nextFrame, percent, score, when } from './dom.js';
 import { downloads } from './downloads.js';
 import { chip } from './lists.js';
-import { Review, judged, judgement, precisions, progress, words } from './review.js';
+import { Missed, Overtaken, Review, judged, judgement, precisions, progress, words } from './review.js';
 import { Scores, cutEvents, defaultCut, explain, gapOfBranches } from './scores.js';
 import { Shots } from './shots.js';
 import { Timeline } from './timeline.js';
@@ -314,7 +314,7 @@ class JobView {
       onchange: () => localStorage.setItem('vigil-keys', this.single.checked ? 'on' : 'off'),
     });
     const keys = [['← →', 'a snippet back, forth; with Shift a tenth of what is shown'], ['↑ ↓', 'threshold'], ['+ −', 'zoom at the cursor'], ['0', 'all'],
-      ['Page ↑ ↓', 'move on'], ['J K', 'event before, event after'], ['L', 'loop the event'], ['T F', 'true alarm, false alarm'], ['Space', 'play, pause'],
+      ['Page ↑ ↓', 'move on'], ['J K', 'event before, event after'], ['L', 'loop the event'], ['T F', 'true alarm, false alarm; once more takes it back'], ['Space', 'play, pause'],
       ['Wheel', 'zoom, once the timeline is clicked or with Ctrl; with Shift move']];
     this.eventsTitle = el('h2', {}, 'Events');
     this.eventsTable = el('div', { class: 'scroll events' });
@@ -499,7 +499,7 @@ class JobView {
       found.disputed.length
         ? el('p', {}, `In ${many(found.disputed.length, 'snippet')} the class branch finds normal most likely: `, found.disputed.slice(0, 5).flatMap((snippet, index) => [index ? ', ' : '', place(snippet), ` by ${score(gapOfBranches(scores, snippet))}`]), '.')
         : el('p', { class: 'muted' }, 'Nowhere: the class branch finds no snippet of it normal.'),
-      this.job.result ? judgement(this.review.of(event), (verdict, note) => this.judge(verdict, note)) : '',
+      this.job.result ? judgement(event, this.review.of(event), scores.labels, (...said) => this.judge(...said), this.told) : '',
       found.below ? el('p', { class: 'muted' }, `${many(found.below, 'snippet')} in it ${found.below === 1 ? 'is' : 'are'} below the threshold, held by Leave or the merge gap.`) : '');
   }
 
@@ -521,14 +521,22 @@ class JobView {
     return said ? [' ', el('span', { class: `chip ${said.verdict}`, title: said.note ?? '' }, words[said.verdict].split(' ')[0])] : null;
   }
 
-  async judge(verdict, note) {
-    const event = this.selected;
-    if (!event || !this.job.result) return;
+  async judge(verdict, note, label) {
+    if (this.selected && this.job.result) await this.judgeStretch(this.selected, verdict, note, label);
+  }
+
+  async judgeStretch(event, verdict, note, label) {
+    this.told = '';
     try {
-      await this.review.say(event, verdict, note);
-      announce(verdict ? `${event.label || 'The event'} is a ${words[verdict]}` : 'The verdict is taken back');
+      await this.review.say(event, verdict, note, label);
+      announce(verdict ? `${label || event.label || 'The event'} is a ${words[verdict]}` : 'The verdict is taken back');
     } catch (error) {
-      this.fail(error);
+      if (!(error instanceof Overtaken)) this.fail(error);
+      else {
+        const told = `Somebody else was quicker: ${sayingOf(this.review.of(event))}. Yours was not kept; say it again if you still think so.`;
+        if (this.selected?.start === event.start) this.told = told;
+        announce(told);
+      }
     }
     if (this.ending.signal.aborted) return;
     const inputs = () => [...this.why.querySelectorAll('.judgement button, .judgement input')];
@@ -541,12 +549,18 @@ class JobView {
     if (!this.job?.result) return;
     const now = judged(this.scores, this.cut, this.review);
     const isBegun = this.review.verdicts.length > 0;
-    this.reviewed.replaceChildren(el('h2', { id: 'reviewed-title' }, 'Review'), el('p', {}, progress(now)), isBegun ? precisions(this.scores, this.cut, this.review) : '');
+    this.missed ??= new Missed(this.scores.labels, () => Math.floor(this.timeline.cursor ?? 0), (stretch, verdict) => this.judgeStretch(stretch, verdict));
+    this.missed.show(this.events, this.review.verdicts, (snippet) => this.timeline.text(snippet));
+    this.reviewSaid ??= el('div');
+    this.reviewSaid.replaceChildren(el('p', {}, progress(now)), isBegun ? precisions(this.scores, this.cut, this.review) : '');
+    // What is filled in stays while the rest is made anew.
+    if (!this.reviewSaid.isConnected) this.reviewed.replaceChildren(el('h2', { id: 'reviewed-title' }, 'Review'), this.reviewSaid, this.missed.element);
   }
 
   // Going through it
 
   select(event, { seeks = true } = {}) {
+    if (event !== this.selected) this.told = '';
     this.selected = event;
     this.timeline.selected = event;
     if (!event) return;
@@ -616,7 +630,7 @@ class JobView {
 
   toggleVerdict(verdict) {
     const said = this.selected && this.review.of(this.selected);
-    this.judge(said?.verdict === verdict ? null : verdict, said?.note ?? '');
+    this.judge(said?.verdict === verdict ? null : verdict, said?.note ?? '', said?.label ?? this.selected?.label);
   }
 
   key(event) {
@@ -671,6 +685,8 @@ class JobView {
     this.timeline.changed();
   }
 }
+
+const sayingOf = (said) => (said ? `it is a ${words[said.verdict]}${said.label ? `, ${said.label}` : ''}${said.by ? `, says ${said.by}` : ''}` : 'nothing is said of it any more');
 
 function barOf(share) {
   const bar = el('i');

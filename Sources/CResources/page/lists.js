@@ -12,7 +12,7 @@ const took = (job) => (job.started_at && job.finished_at ? duration((new Date(jo
 function progressOf(job) {
   if (job.status === 'queued') return job.queue_position ? `number ${count(job.queue_position)} in the queue` : 'waits';
   if (job.status === 'running') return job.progress?.chunks ? `${job.progress.chunks_done} of ${job.progress.chunks} chunks` : job.phase ?? '';
-  return job.error?.title ?? took(job);
+  return job.error?.detail || job.error?.title || took(job);
 }
 
 export function jobTable(jobs) {

@@ -104,14 +104,8 @@ export function homeView({ trouble }) {
       return;
     }
     idempotency = token();
-    // Those that make demo takes: one event is one segment, though a snippet in its middle scores lower.
-    const own = { fps: '30', leave: '0.3', min_snippets: '2', merge_gap: '3' };
-    const threshold = inputs.threshold.value.trim();
-    for (const [name, value] of Object.entries(own)) {
-      if (inputs[name].value.trim()) delete own[name];
-      else if (name === 'leave' && threshold && Number(threshold) < Number(value)) delete own[name];
-    }
-    await start(false, own);
+    // It is scored as the same file is when it is dropped; its frames a second alone are known here.
+    await start(false, inputs.fps.value.trim() ? {} : { fps: '30' });
   }
 
   async function start(isCheck, extra = {}) {

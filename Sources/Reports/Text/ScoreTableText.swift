@@ -61,7 +61,7 @@ public struct ScoreTableText: Sendable {
     private static func seconds(_ value: Double) -> String { Decimals.text(value, 3) }
 
     /// Cells as a line.
-    static func row(_ cells: [String]) -> [UInt8] {
+    package static func row(_ cells: [String]) -> [UInt8] {
         Array((cells.map(cell).joined(separator: ",") + "\r\n").utf8)
     }
 

@@ -86,6 +86,21 @@ package struct Parameters {
 }
 
 extension OptionError {
+    /// One that is given in a request and in what is uploaded by it, or by a command and in its file; nil where there is none.
+    package static func twice(_ given: [Parameter], _ uploaded: [Parameter]) -> OptionError? {
+        let names = Set(given.filter { $0.value.isGiven }.map { ByteText($0.name) })
+        let twice = uploaded.first {
+            $0.value.isGiven && !$0.name.hasBytes(of: "model") && names.contains(ByteText($0.name))
+        }
+        return twice.map {
+            OptionError(
+                name: $0.name,
+                problem:
+                    "given twice, by the request and by what is uploaded, a field of its form or beside the features: "
+                    + "expected once")
+        }
+    }
+
     /// There is no parameter of this name.
     static func unknown(_ name: String, among names: [String]) -> OptionError {
         let guess = Spelling.nearest(to: name, among: names).map { "did you mean \($0)? " } ?? ""

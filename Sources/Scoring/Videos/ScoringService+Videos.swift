@@ -141,11 +141,10 @@ extension ScoringService {
             throw .video(.noTower(model: version.name))
         }
         let late = options.deadline?.warning(at: backlog.wall).map { [$0] } ?? []
-        let notes = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
         var subject = VideoSubject(
             token: video.video.input.token, pooling: pooling, tail: tail, cadence: cadence,
             expectedFrames: video.facts.expectedFrames, length: version.model.configuration.length,
-            options: options.encoded, warnings: notes + late)
+            options: options.encoded, warnings: notes(on: options) + late)
         subject.thumbnails = options.thumbnails ?? 0
         let labels = options.labels ?? version.model.classes.labels
         let rows = making.rows(of: video.frames)

@@ -94,8 +94,8 @@ extension ScoringWork {
             throw VideoRun.unfit(
                 frames == 0
                     ? "it has no frames"
-                    : "it has \(counted(frames, "frame")), fewer than the \(settings.framesPerRow) of a row: tail=keep makes "
-                        + "a row of them")
+                    : "it has \(counted(frames, "frame")), fewer than the \(settings.framesPerRow) of a row: tail=keep, of a "
+                        + "command --tail keep, makes a row of them")
         }
         let array = DecodedArray(shape: [rows, run.width], elementType: .float32, values: run.features)
         var subject = before

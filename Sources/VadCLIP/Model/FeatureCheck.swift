@@ -192,18 +192,23 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
     ///   - models: those that take such rows
     ///   - way: what chooses one, up to its name, such as `model=`
     public func description(of models: [String], chosenBy way: String) -> String {
-        guard case .wrongWidth(let found, let expected) = self, !models.isEmpty else { return description }
+        guard case .wrongWidth(let found, let expected) = self else { return description }
+        guard !models.isEmpty else {
+            return "rows are \(found) wide: expected \(expected)"
+                + Self.origin(found, expected: expected, advice: Self.serverAdvice)
+        }
         let names = models.map { "'\($0)'" }.joined(separator: " and ")
         return
             "rows are \(found) wide: expected \(expected); \(names) \(models.count == 1 ? "takes" : "take") \(found), and "
             + "\(models.count == 1 ? "is" : "are") asked by \(way)\(models[0])"
     }
 
-    private static let anotherModel =
-        "another one is served or used by --model of vigil serve, vigil score and vigil eval"
+    private static let commandAdvice = "another one is named by --model, of vigil score, vigil eval and vigil serve"
+    private static let serverAdvice =
+        "no model of such rows is served here; an operator adds one by --model of vigil serve"
 
     /// Where rows of such a width come from, and what to do.
-    private static func origin(_ found: Int, expected: Int) -> String {
+    private static func origin(_ found: Int, expected: Int, advice: String = commandAdvice) -> String {
         let source: String? =
             switch found {
             case 512: "512 is CLIP ViT-B/16, which imported models take"
@@ -214,7 +219,7 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
             }
         guard expected == 512 else {
             let isDemo = expected == FeatureCheck.demoWidth ? ", as the embedded demo model does" : ""
-            return source.map { "; \($0). This model takes \(expected)\(isDemo): \(anotherModel)" } ?? ""
+            return source.map { "; \($0). This model takes \(expected)\(isDemo): \(advice)" } ?? ""
         }
         if found == FeatureCheck.demoWidth {
             return "; 64 is the width of the embedded demo model, which vigil serve, vigil score and vigil eval use "

@@ -173,11 +173,10 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
                 + "--compute float32"
         case .badLabels(let reason): reason
         case .noTextTower(let model, let caution):
-            "model '\(model)'\(caution.map { " (\($0))" } ?? "") has no text tower, so it scores its own labels only: "
-                + (caution == nil
-                    ? "import it with --keep-text-tower and --vocab, CLIP's vocabulary"
-                    : "as the embedded demo model; name one by --model that was imported with --keep-text-tower and --vocab, "
-                        + "CLIP's vocabulary")
+            "model '\(model)'\(caution.map { " (\($0))" } ?? "") has no text tower, so that it scores its own labels only"
+                + (caution == nil ? "" : ", as the embedded demo model does")
+                + ": others are for a model that was imported with --keep-text-tower and --vocab, CLIP's vocabulary, and is "
+                + "scored with or served by --model"
         }
     }
 }

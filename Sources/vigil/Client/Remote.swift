@@ -209,8 +209,14 @@ struct ServerProblem: Error {
         }
     }
 
-    /// In a sentence.
-    var words: String { detail ?? title ?? "the server answered \(status)" }
+    /// In a sentence. A server says how its key is sent, and here is where it is taken from.
+    var words: String {
+        let told = detail ?? title ?? "the server answered \(status)"
+        return status == 401 ? "\(told) \(Self.keyAdvice)" : told
+    }
+
+    private static let keyAdvice =
+        "A file with the key is named by --api-key-file or VIGIL_API_KEY_FILE, or by a profile (--profile)"
 
     /// The error that ends a command.
     func failure(_ subject: String) -> Failure { Failure(code, "\(subject): \(words) (\(status))") }

@@ -10,7 +10,8 @@ struct SubmitCommand: ParsableCommand {
             JSON object a line for each thing that happens. The same file, called the same and asked for the same, is the \
             same job however often it is sent, unless --again is given; a run that was interrupted goes on where the same \
             command is given again, and sends nothing twice. Exit codes beyond the usual: 65 a file was refused or a job \
-            failed, 69 the server can't be had, 77 it does not let this client. docs/clients.md has more.
+            failed, 69 the server can't be had, or takes no more of this client for now, 77 it does not let this client. \
+            docs/clients.md has more.
             """)
 
     @Argument(help: "Files, folders, and patterns such as 'videos/*.mp4'.")

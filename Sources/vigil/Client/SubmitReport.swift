@@ -69,19 +69,32 @@ final class SubmitReport: Sendable {
     /// - Parameters:
     ///   - reason: why it has no result
     ///   - output: where that is
-    func ended(_ file: String, job: String, status: String, reason: String?, output: String?) {
+    ///   - gist: what it comes to, where that is known
+    ///   - warnings: what is to be said of it
+    func ended(
+        _ file: String, job: String, status: String, reason: String?, output: String?, gist: ResultGist? = nil,
+        warnings: [String] = []
+    ) {
         tell { json in
             json.member("event", "ended")
             json.member("file", file)
             json.member("job", job)
             json.member("status", status)
             if let reason { json.member("reason", reason) }
+            if let gist {
+                json.member("coarse", gist.coarse)
+                json.member("segments", gist.labels.count)
+            }
+            if !warnings.isEmpty { json.member("warnings", warnings) }
             if let output { json.member("output", output) }
         } count: {
             $0.ended += 1
             $0.failed += reason == nil ? 0 : 1
         }
         if let reason { note("\(file): job \(job): \(reason)") }
+        guard !isJSON else { return }
+        if let gist, output == nil { note("\(file): \(gist.text)") }
+        for warning in warnings { note("\(file): \(warning)") }
     }
 
     /// A file could not be submitted, or what became of it not be had.

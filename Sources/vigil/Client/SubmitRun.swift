@@ -219,6 +219,8 @@ final class SubmitRun: Sendable {
             try FetchedJob.write(result, plan.form, to: place)
             path = place
         }
-        report.ended(file.path, job: id, status: "succeeded", reason: nil, output: path)
+        report.ended(
+            file.path, job: id, status: "succeeded", reason: nil, output: path,
+            gist: fetched.job?.result.flatMap { ResultGist($0) }, warnings: fetched.job?.warnings ?? [])
     }
 }

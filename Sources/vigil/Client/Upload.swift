@@ -43,7 +43,8 @@ struct Upload {
             body = FileBody(open, sent: sent)
         } else {
             let boundary = "vigil-\(content.prefix(40))"
-            let isVideo = VideoFile.container(of: file.path) != nil
+            // What is called a video and is none is told so as such.
+            let isVideo = VideoFile.container(of: file.path) != nil || NamedVideo.isNone(file.path)
             fields = [("Content-Type", "multipart/form-data; boundary=\(boundary)")]
             body = Self.form(open, name, boundary, field: isVideo ? "video" : "features", sent: sent)
         }

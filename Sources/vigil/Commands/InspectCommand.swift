@@ -317,9 +317,18 @@ private struct Inspection {
             guard case .object(let inner) = member.value else {
                 return [("training " + member.name, .text(member.value.oneLine))]
             }
-            return inner.map { ("training \(member.name).\($0.name)", .text($0.value.oneLine)) }
+            return inner.map { fact in
+                let option = Self.options[fact.name].map { " (\($0))" } ?? ""
+                return ("training \(member.name).\(fact.name)", .text(fact.value.oneLine + option))
+            }
         }
     }
+
+    /// Options of `vigil train` that are called otherwise than what is kept of them.
+    private static let options: [String: String] = [
+        "learning_rate": "--rate", "first_decay": "--beta1", "second_decay": "--beta2", "prompt_prefix": "--prefix",
+        "prompt_postfix": "--postfix",
+    ]
 
     /// An object of the facts, with the file's name and the tensors as an array.
     func json(file: String) -> [UInt8] {

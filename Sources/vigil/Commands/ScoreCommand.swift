@@ -182,6 +182,12 @@ extension Settings {
             own.append(Parameter(name, .text(value)))
         }
         do throws(OptionError) { return try ScoreOptions(own + beside) } catch {
+            if OptionError.twice(own, beside)?.name == error.name {
+                let place = self.label(of: Self.setting(error.name)) ?? "--\(Self.setting(error.name))"
+                throw Failure(
+                    .badData, "\(label): \(error.name): given twice, beside the features and by \(place): expected once"
+                )
+            }
             if beside.contains(where: { $0.name == error.name }) { throw Failure(.badData, "\(label): \(error)") }
             throw failure(Self.setting(error.name), error.problem)
         }

@@ -30,7 +30,9 @@ struct EvalTable {
                 + [own.auc, own.ap, own.abnormalAUC, own.abnormalAP].map { Decimals.percent($0) }
         }
         return Self.table([["frame level, %", "AUC", "AP", "Ano-AUC", "Ano-AP"]] + rows) + [
-            "  Ano-AUC and Ano-AP: the abnormal videos alone. Headlines of the paper: \(headlines)."
+            "  Ano-AUC and Ano-AP: the abnormal videos alone."
+                // One's own videos are in no paper.
+                + (document.headline == nil ? "" : " Headlines of the paper: \(headlines).")
         ]
     }
 

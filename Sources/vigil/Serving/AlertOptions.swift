@@ -84,7 +84,16 @@ struct AlertOptions {
     private func mqtt(
         _ report: @escaping @Sendable (MQTTClient.Event) -> Void
     ) throws -> (MQTTClient, MQTTTopics)? {
-        guard let text = try settings.text("alerts-mqtt") else { return nil }
+        guard let text = try settings.text("alerts-mqtt") else {
+            guard try settings.text("alerts-homeassistant") == nil else {
+                throw settings.conflict(
+                    of: "alerts-homeassistant",
+                    sentence:
+                        "--alerts-homeassistant needs --alerts-mqtt: expected the broker that Home Assistant listens to"
+                )
+            }
+            return nil
+        }
         let address: MQTTAddress
         do throws(MQTTAddress.Fault) { address = try MQTTAddress(text) } catch {
             throw settings.failure("alerts-mqtt", "\(error): expected mqtt://HOST:PORT/PREFIX")

@@ -106,6 +106,9 @@ enum FeatureReader {
                 throw Failure(.badData, "\(path) is a model file of Vigil and no features: name it by --model")
             }
             if !isRows, RecipeFile.isOne(file) { throw recipe(path) }
+            if !isRows, let refusal = NamedVideo.refusal(of: path, file) {
+                throw Failure(.badData, "\(path): \(refusal)")
+            }
             let upload = try await UploadFile.read(file, isRows: isRows, width: width, limits: limits)
             return upload.matrices.map { matrix in
                 Found(
@@ -164,9 +167,9 @@ enum FeatureReader {
                     + "--keep-image-tower; vigil inspect shows one file of it at a time")
         }
         let first = names.filter { !$0.hasPrefix(".") }.min()
+        guard let first else { return Failure(.noInput, "\(path) is a folder with no file in it") }
         return Failure(
             .noInput,
-            "\(path) is a folder: name the files in it, such as \(folder)/*"
-                + (first.map { "; the first is \(folder)/\($0)" } ?? ""))
+            "\(path) is a folder: name the files in it, such as \(folder)/*; the first is \(folder)/\(first)")
     }
 }

@@ -52,7 +52,7 @@ extension Setting {
         Setting(
             "alerts-homeassistant", .text("a prefix of topics"), .told("none"),
             "Prefix below which Home Assistant looks for announcements over MQTT, there homeassistant.",
-            in: .alerts, of: [.serve], needs: "alerts-mqtt"),
+            in: .alerts, of: [.serve]),
         Setting(
             "alerts-ca", .path(.input), "File of certificates that vouch for those places too, beside the system's.",
             in: .alerts, of: [.serve]),

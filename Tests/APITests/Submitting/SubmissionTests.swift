@@ -187,7 +187,10 @@ struct SubmissionTests {
         let twice = await problem {
             try await json(#""fps": 25, "#, query: [.init(name: "fps", value: "25")])
         }
-        #expect(twice?.detail == "fps: given twice: expected once")
+        #expect(
+            twice?.detail
+                == "fps: given twice, by the request and by what is uploaded, a field of its form or beside the "
+                + "features: expected once")
         #expect(service.scoring.backlog.metrics.queuedJobs == 1 && service.scoring.backlog.metrics.reservedJobs == 0)
     }
 

@@ -123,6 +123,8 @@ with Server() as server, Browser() as browser:
         rows = browser.js("[...document.querySelectorAll('.events tbody tr')].map(row => row.children[2].textContent)")
         equal("what is in the sample", rows, ["explosion", "fight", "theft"])
         equal("its title", browser.js("document.title"), "sample.npy · Vigil")
+        told = browser.js("fetch('/jobs/' + location.hash.split('/')[2].split('?')[0]).then(a => a.json()).then(a => a.result.segments)")
+        equal("its events are what the same file gives otherwise", told, post(server, sample, "?fps=30", Prefer="wait=60")["result"]["segments"])
         browser.key("k")
         equal("K goes to an event", browser.js("document.querySelector('tr.selected').children[2].textContent"), "explosion")
         browser.key("k")
@@ -259,6 +261,56 @@ with Server() as server, Browser() as browser:
         browser.js("document.activeElement.blur()")
         fit(browser, "a review")
     clean(browser, server, "a review", but=["422", "412"])
+
+    with group("a verdict that a page has not seen"):
+        job = post(server, sample, "?fps=30", Prefer="wait=60")
+        path = f"{server.url}/jobs/{job['id']}/verdicts"
+        browser.open(f"{server.url}/#/job/{job['id']}")
+        browser.until("document.querySelector('#reviewed-title')?.parentNode.textContent.includes('None of')")
+        browser.key("k")
+        browser.key("t")
+        contains("who said it is left out without keys", browser.until("document.querySelector('.judgement .muted')?.textContent"), "Said on ", "takes it back")
+        kept = requests.get(path, timeout=60).json()
+        other = [dict(kept["verdicts"][0], verdict="false_alarm", note="a dog")]
+        requests.put(path, json={"verdicts": other}, headers={"If-Match": f'"{kept["revision"]}"'}, timeout=60).raise_for_status()
+        other = requests.get(path, timeout=60).json()
+        browser.key("t")
+        contains("it is told", browser.until("document.querySelector('.judgement .notice')?.textContent"), "Somebody else", "false alarm", "not kept")
+        equal("and stays", requests.get(path, timeout=60).json(), other)
+        check("it is seen", browser.js("document.querySelector('tr.selected .chip.false_alarm')") is not None)
+        browser.key("t")
+        browser.until("document.querySelector('tr.selected .chip.true_alarm') && !document.querySelector('.judgement .notice')")
+        now = requests.get(path, timeout=60).json()["verdicts"]
+        equal("once it was seen it may be changed", [(one["verdict"], one.get("note")) for one in now], [("true_alarm", "a dog")])
+        browser.js("(() => { const s = document.querySelector('#verdict-label'); s.value = 'fall'; s.dispatchEvent(new Event('change')); })()")
+        browser.until(f"fetch('{path}').then(a => a.json()).then(a => a.verdicts[0].label === 'fall')")
+        browser.until("document.querySelector('#verdict-label').value === 'fall'")
+        browser.key("t")
+        browser.until("!document.querySelector('tr.selected .chip')")
+        equal("the same key takes it back", requests.get(path, timeout=60).json()["verdicts"], [])
+
+    with group("an event that was missed"):
+        browser.js("document.querySelector('#reviewed-title').parentNode.querySelector('details').open = true")
+        browser.js("document.querySelector('#missed-from').value = 100; document.querySelector('#missed-to').value = 104; document.querySelector('#missed-label').value = 'fall'")
+        fit(browser, "a missed event")
+        browser.js("[...document.querySelectorAll('#reviewed-title ~ details button')].find(one => one.textContent === 'Add').click()")
+        browser.until("document.querySelector('#reviewed-title ~ details li')")
+        kept = requests.get(path, timeout=60).json()["verdicts"]
+        equal("is kept as a true alarm", [(one["start"], one["end"], one["verdict"], one["label"]) for one in kept], [(100, 105, "true_alarm", "fall")])
+        rows = requests.get(path, headers={"Accept": "text/csv"}, timeout=60).text
+        equal("and is an annotation", rows, f"video,label,start,end\r\n{job['id']},fall,1600,1680\r\n")
+        browser.js("document.querySelector('#reviewed-title ~ details li button').click()")
+        browser.until("!document.querySelector('#reviewed-title ~ details li')")
+        equal("until it is taken back", requests.get(path, timeout=60).json()["verdicts"], [])
+    clean(browser, server, "a verdict that a page has not seen", but=["422", "412"])
+
+    with group("why a job failed stands in the lists"):
+        late = post(server, sample, "?deadline=0&name=late.npy", Prefer="wait=60")
+        browser.open(f"{server.url}/#/jobs")
+        contains("the list", browser.until(f"document.querySelector('tr:has(a[href=\"#/job/{late['id']}\"])')?.textContent"), late["error"]["detail"])
+        browser.open(f"{server.url}/#/")
+        contains("the start", browser.until(f"document.querySelector('tr:has(a[href=\"#/job/{late['id']}\"])')?.textContent"), late["error"]["detail"])
+    clean(browser, server, "why a job failed stands in the lists", but=["422", "412"])
 
     with group("downloads"):
         folder = scratch()

@@ -32,20 +32,29 @@ enum ScoreForm: Equatable, Sendable {
         }
     }
 
-    /// The form that a file's name says; JSON where it says none.
-    init(ofFile path: String) {
-        let name = path.asciiLowercase
-        switch name.utf8.lastIndex(of: ASCII.dot).map({ String(name[$0...]) }) {
-        case ".jsonl", ".ndjson": self = .jsonLines
-        case ".csv": self = .report(.csv)
-        case ".npy": self = .report(.npy)
-        case ".srt": self = .report(.srt)
-        case ".vtt": self = .report(.vtt)
-        case ".svg": self = .report(.svg)
-        case ".html", ".htm": self = .report(.html)
-        case ".txt": self = .table
-        default: self = .json
+    /// What a file's name may end in, for the form of it.
+    private static let endings: [(ending: String, form: ScoreForm)] = [
+        (".json", .json), (".jsonl", .jsonLines), (".ndjson", .jsonLines), (".csv", .report(.csv)),
+        (".npy", .report(.npy)), (".srt", .report(.srt)), (".vtt", .report(.vtt)), (".svg", .report(.svg)),
+        (".html", .report(.html)), (".htm", .report(.html)), (".txt", .table),
+    ]
+
+    /// The form that a file's name says; JSON where it has no ending. Throws for an ending that says none.
+    init(ofFile path: String) throws(Failure) {
+        let name = (path.utf8.lastIndex(of: ASCII.slash).map { String(path[path.utf8.index(after: $0)...]) } ?? path)
+        guard let dot = name.utf8.lastIndex(of: ASCII.dot), dot > name.utf8.startIndex else {
+            self = .json
+            return
         }
+        let ending = String(name[dot...])
+        guard let known = Self.endings.first(where: { $0.ending.hasBytes(of: ending.asciiLowercase) }) else {
+            throw Failure(
+                .usage,
+                "--output: \(quoted(path)) ends in \(quoted(ending)), which says no form: expected one of "
+                    + "\(Self.endings.map(\.ending).joined(separator: ", ")), a name without an ending, a folder, or --format"
+            )
+        }
+        self = known.form
     }
 
     var name: String {

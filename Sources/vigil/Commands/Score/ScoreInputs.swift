@@ -51,8 +51,22 @@ struct ScoreInputs {
     private mutating func addFolder(_ folder: String) throws(Failure) {
         let before = all.count
         try walk(folder, depth: 0)
-        // The reader says what to do with a folder that holds other things, such as frames.
-        if all.count == before { try take(folder) }
+        guard all.count == before else { return }
+        // The reader says what to do with a folder of frames.
+        if Self.holdsFrames(folder) { return try take(folder) }
+        all.append(
+            Input(
+                path: folder,
+                failure: Failure(.noInput, "\(folder): there is no file to score in it, nor in a folder in it")))
+    }
+
+    private static func holdsFrames(_ folder: String) -> Bool {
+        var isFound = false
+        FolderNames.each(in: folder) { name, _ in
+            isFound = FolderFrames.isMap(name)
+            return !isFound
+        }
+        return isFound
     }
 
     private mutating func walk(_ folder: String, depth: Int) throws(Failure) {

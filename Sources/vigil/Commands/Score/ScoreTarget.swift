@@ -48,7 +48,7 @@ struct ScoreTarget {
             form =
                 switch place {
                 case .standardOutput: Terminal.isInteractive ? .table : .json
-                case .file(let path): ScoreForm(ofFile: path)
+                case .file(let path): try ScoreForm(ofFile: path)
                 case .folder: .json
                 }
         }

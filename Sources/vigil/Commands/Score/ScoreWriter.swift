@@ -178,12 +178,11 @@ final class ScoreWriter {
         return TableText.aligned([["threshold", "segments", "snippets", "of it"]] + rows).joined(separator: "\n")
     }
 
-    /// `a.npy: 97% abnormal, fighting, 3 segments, 777 snippets`.
+    /// `a.npy: 97% abnormal, 3 segments (fighting, shooting), 777 snippets`.
     private func summary(of item: Item) -> String {
         let scored = item.document.scored
-        return
-            "\(item.scored.accepted.label): \(TableText.percent(scored.video.coarse)) abnormal, \(scored.video.label), "
-            + "\(counted(scored.segments.count, "segment")), \(counted(scored.result.logits.snippets, "snippet"))"
+        let gist = ResultGist(coarse: scored.video.coarse, labels: scored.segments.map(\.label))
+        return "\(item.scored.accepted.label): \(gist.text), \(counted(scored.result.logits.snippets, "snippet"))"
     }
 
     private func reported(_ item: Item) -> ReportedVideo {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Formats
 import Frames
 import Platform
 import Video
@@ -29,6 +30,27 @@ struct VideoOptions: ParsableArguments {
     /// Whether a file is a video, by its first bytes.
     static func isVideo(_ path: String) -> Bool {
         path != FeatureReader.standardInput && VideoFile.container(of: path) != nil
+    }
+}
+
+/// A file that is called as videos are and holds none.
+enum NamedVideo {
+    /// Why it is no video; nil where it is called otherwise, or holds features all the same.
+    static func refusal(of path: String, _ file: MappedFile) -> String? {
+        guard VideoContainer.isNamed(path), !holdsFeatures(file.withUnsafeBytes { FileKind.detect($0) }) else {
+            return nil
+        }
+        let front = file.withUnsafeBytes { Array($0.prefix(VideoContainer.frontBytes)) }
+        return VideoFile.refusal(front).reason
+    }
+
+    /// The same of one that is not open.
+    static func isNone(_ path: String) -> Bool {
+        (try? MappedFile(path: path)).map { refusal(of: path, $0) != nil } ?? false
+    }
+
+    private static func holdsFeatures(_ kind: FileKind) -> Bool {
+        [.npy, .safetensors, .torchZip, .legacyTorch, .gzip, .json].contains(kind)
     }
 }
 

@@ -52,13 +52,18 @@ struct VideoReport {
         }
         lines += [("bytes", String(file.count)), ("decoder", "ffmpeg \(ffmpeg.version), \(ffmpeg.isolation.rawValue)")]
         lines += warnings.map { ("warning", $0) }
-        let text = lines.map { $0 + String(repeating: " ", count: 9 - $0.count) + $1 } + ["", Self.advice]
+        let advice = facts.frames < Self.framesOfRow ? Self.adviceOnShort : Self.advice
+        let text = lines.map { $0 + String(repeating: " ", count: 9 - $0.count) + $1 } + ["", advice]
         return Array(text.joined(separator: "\n").utf8)
     }
 
     /// What to do with it.
     private static let advice =
         "vigil score scores it, by a model that was imported with --keep-image-tower; vigil extract keeps its features"
+    private static let framesOfRow = 16
+    private static let adviceOnShort =
+        "it has fewer frames than the \(framesOfRow) of a row: vigil score and vigil extract take it with "
+        + "--tail keep, which makes a row of them"
 
     /// The same for a program.
     var json: [UInt8] {
