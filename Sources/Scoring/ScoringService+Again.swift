@@ -70,20 +70,16 @@ extension ScoringService {
         do throws(FeatureError) {
             var (features, report, former) = try outcome.get()
             // What was said of the file that they came in is as true as it was.
-            let ofOptions = former + Self.notes(on: before)
+            let ofOptions = former + notes(on: before)
             let kept = subject.warnings.filter { warning in
                 !ofOptions.contains { $0.hasBytes(of: warning) } && !warning.begins(with: JobDeadline.warningBegins)
             }
-            report.warnings = Self.notes(on: options) + kept + report.warnings
+            report.warnings = notes(on: options) + kept + report.warnings
             return AcceptedMatrix(
                 name: job.name, features: features, report: report, digest: FeatureDigest(subject.digest.text))
         } catch {
             throw .features(error, file: nil, models: models(fitting: error))
         }
-    }
-
-    private static func notes(on options: ScoreOptions) -> [String] {
-        options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
     }
 
     /// Queues a job for the features that were made of a video. It has them for its input, so that it does not matter what becomes
@@ -114,7 +110,7 @@ extension ScoringService {
         var subject = VideoSubject(
             token: before.token, pooling: before.pooling, tail: before.tail, cadence: before.cadence,
             expectedFrames: nil, length: version.model.configuration.length, options: options.encoded,
-            warnings: Self.notes(on: options) + (options.deadline?.warning(at: backlog.wall).map { [$0] } ?? []))
+            warnings: notes(on: options) + (options.deadline?.warning(at: backlog.wall).map { [$0] } ?? []))
         subject.snippets = features.head.rows
         let labels = options.labels ?? version.model.classes.labels
         var new = NewJob(

@@ -106,8 +106,8 @@ struct TestSetTests {
         #expect(doubts([sound, other]).first?.hasSuffix("; and 1 more like it") == true)
         let long = Videos.make("c", coarse: [0, 1], truth: [16..<500])
         #expect(
-            doubts([sound, long]).first?.hasPrefix("an annotated interval of 'c' ends at frame 500, and the video has 32")
-                == true)
+            doubts([sound, long]).first?.hasPrefix(
+                "an annotated interval of 'c' ends at frame 500, and the video has 32") == true)
     }
 
     @Test(

@@ -35,11 +35,7 @@ struct InspectCommand: AsyncParsableCommand {
         try FeatureReader.check(files, of: "inspect")
         var failures = FileFailures(of: files.count)
         for (index, file) in files.enumerated() {
-            do {
-                try await show(file, isFirst: index == 0)
-            } catch {
-                try failures.add(error, of: file)
-            }
+            do { try await show(file, isFirst: index == 0) } catch { try failures.add(error, of: file) }
         }
         try failures.end()
     }
