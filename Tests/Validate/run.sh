@@ -5,16 +5,13 @@
 # the page in Chromium with axe-core, mypy and tsc of the clients.
 #   run.sh [PART…]   api page kubernetes compose prometheus grafana systemd haproxy traces inference clients sbom, by default all
 #   VIGIL=path       the program; otherwise the release build, built where it is missing
-#   INSTALL=1        installs what is missing: Debian's packages as root, Python's in .build/validate
+#   INSTALL=1        installs what is missing: Debian's packages as root, Python's in .build/validate; INSTALL=python installs
+#                    those alone, and does no more
 #   EXAMPLES=n       requests that schemathesis makes up for an operation and a phase, by default 15; its seed is fixed
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 cd "$root"
-if [[ -z ${VIGIL:-} ]]; then
-    VIGIL=$root/.build/release/vigil
-    [[ -x $VIGIL ]] || swift build -c release --product vigil
-fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/vigil-validate.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
@@ -41,16 +38,22 @@ if [[ ${INSTALL:-} == 1 ]]; then
         { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null; } ||
             echo "run.sh: can't install ${missing[*]}: what needs them is skipped"
     fi
-    if ! [[ "$(cat "$venv/packages" 2>/dev/null)" == "${packages[*]} ${files[*]}" ]]; then
-        python3 -m venv --clear "$venv"
-        # Of KServe's package and of axe-core's the files are read alone: what they need to run is a gigabyte, and a browser.
-        if "$venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}" &&
-            "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "${files[@]}"; then
-            echo "${packages[*]} ${files[*]}" >"$venv/packages"
-        else
-            echo "run.sh: PyPI gives not all that is asked for: what needs it is skipped"
-        fi
+fi
+if [[ ${INSTALL:-} == 1 || ${INSTALL:-} == python ]] &&
+    ! [[ "$(cat "$venv/packages" 2>/dev/null)" == "${packages[*]} ${files[*]}" ]]; then
+    python3 -m venv --clear "$venv"
+    # Of KServe's package and of axe-core's the files are read alone: what they need to run is a gigabyte, and a browser.
+    if "$venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}" &&
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "${files[@]}"; then
+        echo "${packages[*]} ${files[*]}" >"$venv/packages"
+    else
+        echo "run.sh: PyPI gives not all that is asked for: what needs it is skipped"
     fi
+fi
+[[ ${INSTALL:-} != python ]] || exit 0
+if [[ -z ${VIGIL:-} ]]; then
+    VIGIL=$root/.build/release/vigil
+    [[ -x $VIGIL ]] || swift build -c release --product vigil
 fi
 PATH=$venv/bin:$PATH:/usr/sbin
 
