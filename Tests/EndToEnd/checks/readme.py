@@ -52,6 +52,7 @@ PASSED_OVER = {
     "2026-01-01T12": "what a log says",
     "OTEL_EXPORTER": "needs a collector; checks/traces.py has one",
     "curl -X PUT -H 'If-Match": "needs a job's id; checks/verdicts.py does",
+    "curl -X POST 'http://127.0.0.1:8080/jobs/ID/again": "needs a job's id; checks/again.py does",
     '{"number"': "what an audit log says",
     "$ vigil audit verify": "needs an audit log; checks/audit.py does",
     "RateLimit-Policy": "no command",
