@@ -5,18 +5,28 @@ extension PostgresJobStore {
     /// How long a note that was taken is nobody else's.
     private static let noteLease: Int64 = 120_000_000_000
 
-    /// Notes that a place has to be told of, which are this server's for a while. What another is taking is left to it.
+    /// Notes that a place has to be told of, the oldest and the newest, which are this server's for a while. What another is taking is
+    /// left to it.
     public func takeAlerts(for place: String, limit: Int) async throws(JobStoreError) -> [AlertNote] {
         guard limit > 0 else { return [] }
         let clock = clock
-        let values = time.values + [.text(place), .int(min(limit, 1_000_000)), .int(Self.noteLease)]
+        let newest = AlertNote.newest(of: min(limit, 1_000_000))
+        let values =
+            time.values + [
+                .text(place), .int(min(limit, 1_000_000) - newest), .int(Self.noteLease), .int(newest),
+            ]
         return try await call { session throws(PostgresError) in
             let asked = clock.now
             return try session.run(
                 """
-                WITH \(StoreTime.table), first AS (
+                WITH \(StoreTime.table), oldest AS (
                     SELECT a.job, a.due FROM alerts AS a, t WHERE a.place = $3::bytea AND a.due <= t.now
                     ORDER BY a.due, a.job LIMIT $4::int8 FOR UPDATE OF a SKIP LOCKED
+                ), newest AS (
+                    SELECT a.job, a.due FROM alerts AS a, t WHERE a.place = $3::bytea AND a.due <= t.now
+                    ORDER BY a.due DESC, a.job DESC LIMIT $6::int8 FOR UPDATE OF a SKIP LOCKED
+                ), first AS (
+                    SELECT job, due FROM oldest UNION SELECT job, due FROM newest
                 ), taken AS (
                     UPDATE alerts AS a SET tries = a.tries + 1, due = t.now + $5::int8 FROM first AS f, t
                     WHERE a.job = f.job AND a.place = $3::bytea
@@ -116,19 +126,22 @@ extension PostgresJobStore {
         _ id: JobID, _ bytes: [UInt8], over revision: Int
     ) async throws(JobStoreError) -> RemarkOutcome {
         let values = time.values + [ttl, .id(id)]
+        // What is no revision is that of none.
+        let over = (0..<Int(Int32.max)).contains(revision) ? revision : -1
         return try await call { session throws(PostgresError) -> RemarkOutcome in
             let row = try session.run(
                 """
                 WITH \(StoreTime.table), ended AS (
                     SELECT j.id FROM jobs AS j, t WHERE j.id = $4::bytea AND j.status >= 2 AND \(Self.isShown("j", ttl: 3))
                 ), kept AS (
-                    INSERT INTO remarks AS r (job, revision, bytes) SELECT id, $5::int8 + 1, $6::bytea FROM ended
+                    INSERT INTO remarks AS r (job, revision, bytes)
+                    SELECT id, greatest($5::int8, 0) + 1, $6::bytea FROM ended
                     WHERE $5::int8 = 0 OR EXISTS (SELECT 1 FROM remarks AS k WHERE k.job = $4::bytea)
                     ON CONFLICT (job) DO UPDATE SET revision = excluded.revision, bytes = excluded.bytes
                     WHERE r.revision = $5::int8 RETURNING 1
                 )
                 SELECT (SELECT count(*) FROM ended), (SELECT count(*) FROM kept)
-                """, values + [.int(revision), .blob(bytes)]
+                """, values + [.int(over), .blob(bytes)]
             ).first
             guard try row?.int(0) == 1 else { return .unknown }
             guard try row?.int(1) == 1 else { return .changed(try Self.remarks(values, on: session)) }

@@ -188,7 +188,7 @@ extension PostgresJobStore {
         let ends = "(j.cancel_requested OR \(isOver))"
         return """
             status = CASE WHEN j.cancel_requested THEN 4 WHEN \(isOver) THEN 3 ELSE 0 END,
-            token = CASE WHEN \(ends) THEN j.token END, lease_end = NULL, begun = false,
+            token = CASE WHEN \(ends) THEN j.token END, lease_end = NULL,
             finished_at = CASE WHEN \(ends) THEN t.wall END, ended = CASE WHEN \(ends) THEN t.now END,
             started_at = CASE WHEN \(ends) THEN j.started_at END,
             parts_done = CASE WHEN \(ends) THEN j.parts_done ELSE 0 END, revision = j.revision + 1

@@ -96,6 +96,26 @@ struct SharedStoreTests {
         #expect(try await two.expire().lapsed.map(\.failure?.reason) == ["out-of-attempts"])
     }
 
+    @Test("an attempt that was begun counts as one though its claim ran out and was taken back in between")
+    func regained() async throws {
+        let (one, two) = try await two(attempts: 2)
+        let log = try #require(one.workLog(workers: 1))
+        let held = try #require(try await one.insertAndClaim())
+        log.begin(held.id, worker: 0)
+        await one.settleBegun()
+        clock.advance(by: .seconds(30))
+        #expect(try await two.expire().lapsed.map(\.status) == [.queued])
+        #expect(try await one.renew([held.token]).map(\.standing) == [.held])
+        clock.advance(by: .seconds(30))
+        #expect(try await two.expire().lapsed.map(\.status) == [.queued])
+        log.end(worker: 0)
+        _ = try #require(try await one.claim(limit: 1).first)
+        log.begin(held.id, worker: 0)
+        await one.settleBegun()
+        clock.advance(by: .seconds(30))
+        #expect(try await two.expire().lapsed.map(\.failure?.reason) == ["out-of-attempts"])
+    }
+
     @Test("a job that ends each server before it could say so fails too, some servers later")
     func silentKiller() async throws {
         let (one, two) = try await two(attempts: 2)
