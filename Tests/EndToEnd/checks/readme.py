@@ -144,6 +144,8 @@ INLINE_PASSED_OVER = {
     "vigil cancel ID…": "checks/submitting.py does",
     "vigil again ID…": "checks/submitting.py does",
     "vigil download [ID…]": "the blocks run it",
+    "vigil download": "the name of the command alone",
+    "vigil submit --wait": "an option; checks/submitting.py does",
     "make clients": "checks/python_client.py runs what it runs",
     "docker compose -f deploy/compose.yaml up": "needs Docker; make validate looks at the file",
     "vigil score": "the name of the command alone",
