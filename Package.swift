@@ -98,7 +98,7 @@ let package = Package(
         .target(
             name: "SQLiteStore",
             dependencies: [
-                "Zlib", "Formats", "Jobs", "Payloads", "Platform", .product(name: "GRDB", package: "GRDB.swift"),
+                "Zlib", "Jobs", "Payloads", "Platform", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: optimisedSwift),
         .target(
