@@ -24,7 +24,7 @@ struct ImportGraphTests {
             "CLIP", "Engine", "Extraction", "Formats", "Frames", "JSON", "Jobs", "Platform", "Tensors", "VadCLIP",
             "Video",
         ],
-        "SQLiteStore": ["Formats", "Jobs", "Payloads", "Platform", "Zlib"],
+        "SQLiteStore": ["Jobs", "Payloads", "Platform", "Zlib"],
         "PostgresStore": ["CPostgres", "Jobs", "Payloads", "Platform"],
         "Payloads": ["Formats", "Jobs", "Platform", "Zlib"],
         "Training": ["CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
