@@ -288,5 +288,5 @@ if Context.environment["VIGIL_SCALE"] != nil {
             dependencies: [
                 "Jobs", "Platform", "PostgresStore", .product(name: "Logging", package: "swift-log"),
             ],
-            path: "Tests/Load/scale", swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+            path: "Tests/Scale", swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
 }
