@@ -110,7 +110,7 @@ struct FeatureFolderTests {
         #expect(try told([40], width: nil).contains("expected two dimensions, [T, 512]"))
         #expect(try told([3, 768], width: 512).contains("CLIP ViT-L/14"))
         #expect(try told([3, 768], width: nil).contains("CLIP ViT-L/14"))
-        #expect(try told([3, 512], width: 64).contains("used by --model"))
+        #expect(try told([3, 512], width: 64).contains("another one is named by --model"))
         #expect(try told([3, 512], width: 64, .textTower).contains("CLIP's text tower has it (--clip)"))
         for width in [512, 64, nil] { #expect(try !told([3, width ?? 512], width: width).contains("wide")) }
     }

@@ -137,7 +137,7 @@ struct SubmissionTests {
     func tooManyFiles() async throws {
         let files = (0..<8).map { (name: "\($0).npy", content: Self.npy(UInt64($0))) }
         let never = await problem { try await form(files) }
-        #expect(never?.status == .contentTooLarge && never?.detail.contains("no more than 6") == true)
+        #expect(never?.status == .contentTooLarge && never?.detail.contains("more jobs than the 6") == true)
         let share = await problem {
             _ = try await post(Self.npy(1))
             return try await form(Array(files.prefix(6)))

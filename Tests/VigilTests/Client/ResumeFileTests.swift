@@ -14,7 +14,8 @@ struct ResumeFileTests {
 
     @Test("what a run has left is known to the next one, but for a line that was torn, and goes with its end")
     func lines() throws {
-        let path = try ScratchFolder().path + "/run.jsonl"
+        let folder = try ScratchFolder()
+        let path = folder.path + "/run.jsonl"
         let entry = ResumeFile.Entry(id: Self.id, isBatch: true)
         try ResumeFile(path).add("one", entry)
         for torn in ["{", "{\"key\":\"vigil-half a li"] {
@@ -32,7 +33,8 @@ struct ResumeFileTests {
         "another file is refused, and is what it was",
         arguments: ["root:x:0:0:root:/root:/bin/bash\n", "{\"key\": 1}\n", "[1]", "{\"event\":\"submitted\"}\n"])
     func others(text: String) throws {
-        let path = try ScratchFolder().path + "/precious"
+        let folder = try ScratchFolder()
+        let path = folder.path + "/precious"
         try Data(text.utf8).write(to: URL(fileURLWithPath: path))
         let failure = #expect(throws: Failure.self) { try ResumeFile(path) }
         #expect(failure?.code == .usage)
@@ -41,7 +43,8 @@ struct ResumeFileTests {
 
     @Test("a file that was put in its place stays")
     func replaced() throws {
-        let path = try ScratchFolder().path + "/run.jsonl"
+        let folder = try ScratchFolder()
+        let path = folder.path + "/run.jsonl"
         let file = try ResumeFile(path)
         rename(path, path + ".old")
         try Data("mine".utf8).write(to: URL(fileURLWithPath: path))
