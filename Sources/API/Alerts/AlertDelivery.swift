@@ -184,7 +184,7 @@ public final class AlertDelivery: JobObserver {
 
     /// When a place is looked at again that could not be told.
     private func nextTry(of place: Int, at now: MonotonicTime) -> MonotonicTime {
-        state.withLock { $0.standings.nextTry(of: place) } ?? now + Self.pause
+        max(state.withLock { $0.standings.nextTry(of: place) } ?? now, now + Self.pause)
     }
 
     private func settle(_ note: AlertNote, _ verdict: CallbackVerdict, _ backlog: Backlog) async {

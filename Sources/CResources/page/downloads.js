@@ -179,7 +179,7 @@ export function downloads(job, now, failed) {
   const why = timed ? 'needs frames a second, or the video beside' : undefined;
   const button = (label, action, disabled = false) => el('button', { type: 'button', onclick: action, disabled, title: disabled ? why : undefined }, label);
   return el('div', { class: 'row' },
-    button('JSON', () => get('application/json', 'json', async (answer) => withVerdicts(await answer.text(), now().review))),
+    button('JSON', () => get('application/json', 'json', async (answer) => withVerdicts(await answer.text(), await (await ask(`/jobs/${job.id}/verdicts`)).json()))),
     button('npy', () => get('application/x-npy', 'npy')),
     button('Scores, CSV', () => save(`${name}.scores.csv`, scoresCSV(now().scores), 'text/csv')),
     button('Events, CSV', () => save(`${name}.events.csv`, eventsCSV(now().events, now().seconds, now().review), 'text/csv')),

@@ -39,7 +39,9 @@ struct AlertTable: Sendable {
         }
         let sorted = due.sorted { ($0.due, $0.job) < ($1.due, $1.job) }
         let newest = AlertNote.newest(of: limit)
-        let chosen = sorted.count <= limit ? sorted[...] : sorted.prefix(limit - newest) + sorted.suffix(newest)
+        let oldest = sorted.prefix(limit - newest)
+        // By their jobs: what was put back is due later than what is new.
+        let chosen = oldest + sorted.dropFirst(oldest.count).sorted { $0.job > $1.job }.prefix(newest)
         return chosen.compactMap { _, job in
             guard var entry = entries[job]?[place], let endedAt = entry.endedAt else { return nil }
             entry.tries += 1

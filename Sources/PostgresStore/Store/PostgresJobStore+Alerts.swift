@@ -24,7 +24,7 @@ extension PostgresJobStore {
                     ORDER BY a.due, a.job LIMIT $4::int8 FOR UPDATE OF a SKIP LOCKED
                 ), newest AS (
                     SELECT a.job, a.due FROM alerts AS a, t WHERE a.place = $3::bytea AND a.due <= t.now
-                    ORDER BY a.due DESC, a.job DESC LIMIT $6::int8 FOR UPDATE OF a SKIP LOCKED
+                    ORDER BY a.job DESC LIMIT $6::int8 FOR UPDATE OF a SKIP LOCKED
                 ), first AS (
                     SELECT job, due FROM oldest UNION SELECT job, due FROM newest
                 ), taken AS (

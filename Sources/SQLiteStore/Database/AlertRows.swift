@@ -23,7 +23,8 @@ struct AlertRows {
     }
 
     static let oldest = "SELECT job, tries FROM alerts WHERE place = ? AND due <= ? ORDER BY due LIMIT ?"
-    static let newest = "SELECT job, tries FROM alerts WHERE place = ? AND due <= ? ORDER BY due DESC LIMIT ?"
+    /// By their jobs: what was put back is due later than what is new.
+    static let newest = "SELECT job, tries FROM alerts WHERE place = ? AND due <= ? ORDER BY job DESC LIMIT ?"
     static let waiting = "SELECT count(*) FROM alerts WHERE due < \(never)"
 
     let db: Database

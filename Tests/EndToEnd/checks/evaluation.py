@@ -234,7 +234,7 @@ with group("a benchmark with annotations of one's own"):
         found = evaluated(name, *ucf, "--annotations", data / truth[0], *truth[1:], "--logits", data / "logits")
         equal(name, found.get("anomalous_frames"), frames)
     ran = run("eval", "--check", *ucf, "--annotations", data / "halves.csv", "--seconds", "--fps", "10")
-    check("--check reads seconds too", ran.code == 0 and "1 annotated intervals" in ran.out, shown(ran.err))
+    check("--check reads seconds too", ran.code == 0 and "1 annotated interval\n" in ran.out, shown(ran.err))
 
 with group("reports"):
     page, plots = place / "report.html", place / "plots"

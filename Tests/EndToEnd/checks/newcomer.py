@@ -207,7 +207,7 @@ with group("standard input"):
         equal(f"{command} of nothing: exit code", ran.code, 64)
         contains(f"{command} of nothing", ran.err, "no file is named", "- for standard input", f"vigil help {command}")
         # Rows that are as wide as features are may be any number of them.
-        for text, says in (("y", "no features but text"), ("1.0 2.0 none", "no features but text"), ("1.0 2.0 3.0", "rows are 3 wide")):
+        for text, says in (("y", "no features but a text"), ("1.0 2.0 none", "no features but a text"), ("1.0 2.0 3.0", "rows are 3 wide")):
             # What never ends is refused by how it begins.
             writer = subprocess.Popen(["yes", text], stdout=subprocess.PIPE)
             ran = run(command, "-", stdin=writer.stdout)

@@ -47,6 +47,7 @@ with group("folders with nothing to score"):
     ends("inspect of one that is empty", 66, "inspect", "empty", says=["a folder with no file in it"])
 
 with group("where results go"):
+    (folder / "deep.d").mkdir()
     for name in ("x.mp3", "x.JSN", "deep.d/x.log"):
         ran = ends(f"--output {name}", 64, "score", "a.npy", "--output", name, says=[name, ".jsonl", ".csv", "--format"])
         check(f"--output {name}: nothing is written", not (folder / name).exists())

@@ -273,8 +273,8 @@ with group("bubblewrap that a server left behind in its first moment"):
     left[1].wait()
 
 with group("kill -9 with a long and a short one in hand"):
-    # Frames as small as these cost nothing, and so many are a job of the lane of long ones; at this rate they take minutes.
-    endless = clip("endless.mp4", "-c:v", "mpeg4", size="16x16", rate=500, seconds=200)
+    # Frames as small as these cost nothing, and so many are a job of the lane of long ones; at this rate they take half an hour.
+    endless = clip("endless.mp4", "-c:v", "mpeg4", size="16x16", rate=50, seconds=2000)
     state = scratch()
     with serve("--ffmpeg", slow, "--workers", 2, state=state) as server:
         client = Client(server)

@@ -59,6 +59,20 @@ extension JobStoreConformance {
         #expect(Set(try await store.takeAlerts(for: "mqtt", limit: 4).map(\.job.id)) == Set(jobs[3...4]))
     }
 
+    @Test("what is new is taken though others were put back after it", arguments: StoreUnderTest.all)
+    func newAlerts(kind: StoreUnderTest) async throws {
+        let (store, clock) = try await kind.open()
+        for _ in 0..<6 {
+            _ = try await end(store, ["mqtt"])
+            clock.advance(by: .seconds(1))
+        }
+        let refused = try await store.takeAlerts(for: "mqtt", limit: 4).map(\.job.id)
+        let new = try await end(store, ["mqtt"])
+        for job in refused { try await store.settleAlert(of: job, for: "mqtt", .retry(after: .seconds(1))) }
+        clock.advance(by: .seconds(2))
+        #expect(try await store.takeAlerts(for: "mqtt", limit: 4).map(\.job.id).contains(new))
+    }
+
     @Test(
         "a note that nobody settles is due again, and one of a job that is forgotten goes with it",
         arguments: StoreUnderTest.all)
