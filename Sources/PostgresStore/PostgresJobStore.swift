@@ -6,7 +6,7 @@ import Synchronization
 /// Jobs in a PostgreSQL database, which any number of servers share: any of them takes a job, any does it, any answers for it.
 ///
 /// What a function returned is committed. What may be done with a job is decided by one statement each, by the database's clock;
-/// ``LiveView`` tells by a ``JobTable`` where jobs stand in the queue.
+/// `LiveView` tells by a `JobTable` where jobs stand in the queue.
 public final class PostgresJobStore: JobStore {
     /// What an operator can set; the same for all servers of a database.
     public struct Settings: Sendable {
@@ -93,7 +93,12 @@ public final class PostgresJobStore: JobStore {
 
     /// Opens the store: brings the database's tables up to date, and tells the other servers of this one.
     ///
-    /// - Parameter random: where IDs and tokens come from.
+    /// - Parameters:
+    ///   - place: the database
+    ///   - settings: what an operator sets
+    ///   - clock: what this server's times go by
+    ///   - random: where IDs and tokens come from
+    ///   - logger: what is told of the database, and of what is wrong with it
     public static func open(
         _ place: ConnectionPlace, settings: Settings = Settings(), clock: any JobClock = SystemClock(),
         random: any RandomNumberGenerator & Sendable = SystemRandom(), logger: Logger = Logger(label: "vigil.store")

@@ -1,7 +1,7 @@
 /// What a store keeps for whoever tells the server's own places of jobs.
 public protocol AlertBooks: Sendable {
     /// Up to `limit` notes of jobs that a place has to be told of and whose time has come: those that have waited the longest,
-    /// and half of them the newest (``AlertNote/newest(of:)``). Each counts as tried, and is nobody else's for a while; nothing is
+    /// and half of them those of the newest jobs. Each counts as tried, and is nobody else's for a while; nothing is
     /// committed where there is none.
     func takeAlerts(for place: String, limit: Int) async throws(JobStoreError) -> [AlertNote]
 
