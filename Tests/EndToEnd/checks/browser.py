@@ -260,6 +260,7 @@ with Server() as server, Browser() as browser:
         contains("and the other's is seen", browser.until("document.querySelector('#reviewed-title').parentNode.textContent.includes('3 true') && '3 true'"), "3 true")
         browser.js("document.activeElement.blur()")
         fit(browser, "a review")
+        reviewed = job
     clean(browser, server, "a review", but=["422", "412"])
 
     with group("a verdict that a page has not seen"):
@@ -313,6 +314,7 @@ with Server() as server, Browser() as browser:
     clean(browser, server, "why a job failed stands in the lists", but=["422", "412"])
 
     with group("downloads"):
+        job = reviewed
         folder = scratch()
         browser.downloads(folder)
         browser.open(f"{server.url}/#/job/{job['id']}")

@@ -453,7 +453,7 @@ def hostile():
             ran = vigil("submit", one, url=raw.url, env=settings)
             check(f"{name}: exit 69 and one line", ran.code == 69 and ran.err.count("\n") <= 1, f"{ran.code} {shown(ran.err)}")
             check(f"{name}: memory", ran.own < 200, f"{ran.own:.0f} MiB")
-    with Raw(ok(job), events) as raw:
+    with Raw(ok(job, "Connection: close\r\n"), events) as raw:
         ran = vigil("watch", "01M85BV3QAE4RGA8GVVP3465ME", url=raw.url, env=settings)
         check("an event without an end: exit 69", ran.code == 69, f"{ran.code} {shown(ran.err)}")
     escape = json.dumps({"type": "/x", "title": "\x1b[31mred\x07", "detail": "\x1b]0;title\x07 a\nb"})
@@ -461,10 +461,10 @@ def hostile():
         ran = vigil("status", url=raw.url, env=settings)
         check("what a terminal would obey is not shown", ran.code == 77 and "\x1b" not in ran.err and ran.err.count("\n") == 1, shown(ran.err))
     stream = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: x\ndata: {\"a\":\ndata: {\"event\":\"end\"}\ndata: }\n\nevent: end\ndata: " + job.encode() + b"\n\n"
-    with Raw(ok(job), stream) as raw:
+    with Raw(ok(job, "Connection: close\r\n"), stream) as raw:
         ran = vigil("watch", "01M85BV3QAE4RGA8GVVP3465ME", url=raw.url, env=settings)
         equal("data of several lines is one line of JSON", [one["event"] for one in lines(ran.out)], ["x", "end"])
-    with Raw(ok(job), stream.replace(b"01M85BV3QAE4RGA8GVVP3465ME", b"01M85BV3QAE4RGA8GVVP3465MF")) as raw:
+    with Raw(ok(job, "Connection: close\r\n"), stream.replace(b"01M85BV3QAE4RGA8GVVP3465ME", b"01M85BV3QAE4RGA8GVVP3465MF")) as raw:
         ran = vigil("watch", "01M85BV3QAE4RGA8GVVP3465ME", url=raw.url, env=settings)
         check("the end of another job is none: exit 69", ran.code == 69, f"{ran.code} {shown(ran.err)}")
     with Raw(ok(job)) as raw:
