@@ -109,12 +109,15 @@ class Client:
     def settled(self, seconds=600):
         """All jobs by ID, once none is queued or running."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while True:
+            over = time.monotonic() > end
             waiting = [self.get(f"/jobs?limit=1&status={status}").json()["jobs"] for status in ("queued", "running")]
-            if not any(waiting):
-                break
+            if over or not any(waiting):
+                # Between the two questions one may have gone back to the queue.
+                jobs = {job["id"]: job for job in self.all()}
+                if over or all(job["status"] in ENDED for job in jobs.values()):
+                    return jobs
             time.sleep(0.05)
-        return {job["id"]: job for job in self.all()}
 
 
 def every(work, items, threads=4):
