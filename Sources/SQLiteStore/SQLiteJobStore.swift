@@ -56,9 +56,9 @@ public final class SQLiteJobStore: JobStore {
     let watch: FolderWatch
     let probe: FilesProbe
     let files: BodyFiles
-    let threads = FileThreads(4)
+    let threads = WorkThreads(4, name: "vigil-files")
     /// For looks at the folder, which wait for the disk but not for bodies.
-    let looks = FileThreads(1)
+    let looks = WorkThreads(1, name: "vigil-folder")
     /// What the log has told of the folder.
     let told = Mutex(Told())
     /// How large the database was at the last look, and what was free.

@@ -101,7 +101,7 @@ extension ScoringService {
         }
         let reservation = try await room(features.count, key: key, caller: caller)
         defer { reservation.cancel() }
-        let input = await LongWork.run(if: true) { Result { () throws(FileError) in try features.input() } }
+        let input = await WorkThreads.blocking.run { Result { () throws(FileError) in try features.input() } }
         guard case .success(let bytes) = input else {
             throw Self.notKept(job, "they are not what was written any more")
         }

@@ -57,7 +57,7 @@ public final class VideoIntake: Sendable {
     /// The same for tasks.
     package func decodingLater() async -> Decoding {
         if let known { return known }
-        return await LongWork.run(if: true) { [self] in decoding() }
+        return await WorkThreads.blocking.run { [self] in decoding() }
     }
 
     /// Whether there is something that decodes them.
@@ -111,7 +111,7 @@ public final class VideoIntake: Sendable {
         defer { turns.leave(client) }
         let leash = DecoderLeash()
         let result = await withTaskCancellationHandler {
-            await LongWork.run(if: true) { () -> Result<VideoFacts, FrameError> in
+            await WorkThreads.blocking.run { () -> Result<VideoFacts, FrameError> in
                 func look() throws(FrameError) -> VideoFacts {
                     try VideoLook(VideoFile(path: path), by: ffmpeg, limits: Self.lookLimits, leash: leash).first()
                         .facts

@@ -45,7 +45,7 @@ final class VideoUpload: @unchecked Sendable {
         on shelf: VideoShelf, limit: Int, expected: Int?, of sender: VideoShelf.Sender
     ) async throws(ScoringError) -> VideoUpload {
         if let expected, expected > limit { throw .video(.tooLarge(limit: limit)) }
-        let result = await LongWork.run(if: true) { () -> Result<VideoUpload, ScoringError> in
+        let result = await WorkThreads.blocking.run { () -> Result<VideoUpload, ScoringError> in
             Result { () throws(ScoringError) in
                 let step = min(expected ?? 0, ahead)
                 try shelf.promise(step, of: expected, to: sender)
@@ -74,7 +74,7 @@ final class VideoUpload: @unchecked Sendable {
     func finish() async throws(ScoringError) -> ShelvedVideo {
         if container == nil { try recognise() }
         try await flush()
-        let result = await LongWork.run(if: true) {
+        let result = await WorkThreads.blocking.run {
             [shelf, opening, sender, written] () -> Result<Void, ScoringError> in
             Result { () throws(ScoringError) in
                 do throws(FileError) { try shelf.finish(opening, of: sender, bytes: written) } catch {
@@ -98,7 +98,7 @@ final class VideoUpload: @unchecked Sendable {
 
     private func flush() async throws(ScoringError) {
         guard !buffer.isEmpty else { return }
-        let result = await LongWork.run(if: true) { [self] () -> Result<Void, ScoringError> in
+        let result = await WorkThreads.blocking.run { [self] () -> Result<Void, ScoringError> in
             Result { () throws(ScoringError) in try writeOut() }
         }
         try result.get()
