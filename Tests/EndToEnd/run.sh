@@ -2,7 +2,7 @@
 # Vigil as its users meet it: a real binary, real servers, real clients, hostile files.
 #   run.sh [CHECK…]      all checks of checks/, or those named
 #   VIGIL=path           the binary; otherwise the release build, built where it is missing
-#   JOBS=n               checks at a time, otherwise 4: many of them wait most of the time
+#   JOBS=n               checks at a time, otherwise 6: many of them wait most of the time
 #   LONG=1               loads for a minute, not for seconds
 #   INSTALL=1            installs chromium for the browser check, OTLP's schema for that of traces, NVIDIA's client for
 #                        that of inference, and httpx for that of the Python client
@@ -46,8 +46,9 @@ fi
 checks=("$@")
 if [[ ${#checks[@]} -eq 0 ]]; then
     # The longest first, so that the last ones are short.
-    checks=(video_hostile video_kills video_lies video_uploads video_features hostile_files scenes room parity durability state events models video queueing damage checkpoints metrics callbacks
-        lifecycle crowd full_disk readme reloads bench tls load)
+    checks=(video_hostile video_uploads video_kills video room parity browser state hostile_files readme damage
+        store_commands cluster models queueing durability submitting checkpoints full_disk scene_videos video_features
+        events typescript_client scenes callbacks again formats bench lifecycle tls crowd reloads metrics alerts load)
     for file in "$here"/checks/*.py; do
         name=$(basename "$file" .py)
         [[ " ${checks[*]} " == *" $name "* ]] || checks+=("$name")
@@ -75,7 +76,7 @@ one() {
 }
 export -f one
 export here
-printf '%s\n' "${checks[@]}" | xargs -P "${JOBS:-4}" -I{} bash -c 'one {}'
+printf '%s\n' "${checks[@]}" | xargs -P "${JOBS:-6}" -I{} bash -c 'one {}'
 
 read -r passed failed skipped < <(
     cat "$E2E_SHARED"/tally.* | awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}')
