@@ -58,13 +58,11 @@ fi
 
 # Each server asks ffmpeg for its version, and all that ffmpeg loads for that takes a core five times as long as a server's own
 # start: checks that have no videos are given one that knows it.
-if command -v ffmpeg >/dev/null; then
-    ffmpeg=$(command -v ffmpeg) quick=$E2E_SHARED/quick/ffmpeg
+if ffmpeg=$(command -v ffmpeg) && version=$("$ffmpeg" -version 2>/dev/null); then
     mkdir "$E2E_SHARED/quick"
-    "$ffmpeg" -version >"$quick.version"
-    printf '#!/bin/sh\ncase "$*" in *-version) echo "%s" ;; *) exec %s "$@" ;; esac\n' \
-        "$(head -n 1 "$quick.version")" "$ffmpeg" >"$quick"
-    chmod +x "$quick"
+    printf '#!/bin/sh\ncase "$*" in *-version) echo "%s" ;; *) exec %s "$@" ;; esac\n' "${version%%$'\n'*}" "$ffmpeg" \
+        >"$E2E_SHARED/quick/ffmpeg"
+    chmod +x "$E2E_SHARED/quick/ffmpeg"
 fi
 
 # One check; its lines come together once it has ended, and what it has left behind goes.
