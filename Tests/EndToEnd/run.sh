@@ -78,7 +78,7 @@ one() {
         echo "FAIL $name did not run to its end" >>"$E2E_SHARED/said.$name"
         echo "0 1 0" >"$E2E_TALLY"
     fi
-    if [[ -n ${PASSED:-} && $(cat "$E2E_TALLY") == [1-9]*" 0 0" ]]; then touch "$PASSED/$name"; fi
+    if [[ -n ${PASSED:-} ]] && ! grep -qvE '^[1-9][0-9]* 0 0$' "$E2E_TALLY"; then touch "$PASSED/$name"; fi
     {
         flock 9
         echo "== $name"
