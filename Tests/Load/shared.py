@@ -11,12 +11,18 @@ from support import features
 from support.databases import BIN, PGBOUNCER, PgBouncer, Postgres
 from support.process import Server
 
+POOLED = bool(os.environ.get("POOLED")) and PGBOUNCER is not None
 TICK = os.sysconf("SC_CLK_TCK")
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 JOBS = int(os.environ.get("JOBS", "3000"))
+MANY = int(os.environ.get("MANY", "10000"))
 CLIENTS = int(os.environ.get("CLIENTS", "12"))
 PARTS = sys.argv[1:] or ["through", "waited", "latency", "fair"]
 OPTIONS = ["--workers", 1, "--max-queued", 1_000_000, "--max-queued-memory", 8192]
+
+
+if BIN is None:
+    sys.exit("shared.py: needs PostgreSQL's programs")
 
 
 def cpu(roots):
@@ -37,8 +43,8 @@ def cpu(roots):
 class Plain:
     """One kept connection, spoken to in bytes, so that the client costs little."""
 
-    def __init__(self, server):
-        self.socket = socket.create_connection(("127.0.0.1", server.port), 300)
+    def __init__(self, server, source="127.0.0.1"):
+        self.socket = socket.create_connection(("127.0.0.1", server.port), 300, (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self, request):
@@ -110,9 +116,14 @@ class Place:
             time.sleep(0.02)
 
 
-def places(postgres, bouncer=None):
+def places(postgres):
     url = postgres.database("three")
+    if POOLED:
+        bouncer = PgBouncer(postgres, sessions=12)
+        url = bouncer.url("three")
     yield Place("one server with a folder", [Server(*OPTIONS)])
+    if "fair" in PARTS:
+        yield Place("one server on PostgreSQL", [Server(*OPTIONS, state=postgres.database("one"))], postgres, "one")
     yield Place("three servers on PostgreSQL", [Server(*OPTIONS, state=url) for _ in range(3)], postgres, "three")
 
 
@@ -177,10 +188,43 @@ def latency(all_places):
     compare("A request of 256 snippets that is waited for, median of 200, one after another", "ms", measure, all_places, 200)
 
 
+def fair(all_places):
+    """How long ten jobs of a client take while another has many queued: on one server of a database, and on three."""
+    matrix = features.npy(features.video(30))
+    pieces = [
+        f'--b\r\nContent-Disposition: form-data; name="files"; filename="{number}.npy"\r\n\r\n'.encode() + matrix + b"\r\n"
+        for number in range(100)
+    ]
+    many = b"".join(pieces) + b"--b--\r\n"
+    batch = post(many, "/score").replace(b"application/x-npy", b"multipart/form-data; boundary=b", 1)
+    few = post(matrix, "/score", "Prefer: wait=300")
+
+    def measure(place):
+        crowd = [Plain(server, "127.0.0.2") for server in place.servers]
+        for number in range(max(MANY // 100, 1)):
+            status, answer = crowd[number % len(crowd)].ask(batch)
+            assert status == 202, answer[:300]
+        times = []
+
+        def one(index):
+            connection = Plain(place.servers[index % len(place.servers)], "127.0.0.3")
+            begun = time.perf_counter()
+            status, _ = connection.ask(few)
+            assert status == 200
+            times.append(1000 * (time.perf_counter() - begun))
+
+        threads = [threading.Thread(target=one, args=(index,)) for index in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        place.settle()
+        return max(times)
+
+    compare(f"Ten jobs of a client while another has {MANY} queued: until the last of the ten has ended", "ms", measure, all_places[1:], MANY)
+
+
 with Postgres() as database_server:
-    if os.environ.get("STATEMENTS"):
-        database_server.ask("ALTER SYSTEM SET shared_preload_libraries = pg_stat_statements")
-        database_server.ask("ALTER SYSTEM SET pg_stat_statements.track_planning = on")
     database_server.ask("ALTER SYSTEM SET shared_buffers = '512MB'")
     database_server.ask("ALTER SYSTEM SET max_wal_size = '8GB'")
     database_server.kill()
@@ -188,9 +232,7 @@ with Postgres() as database_server:
     running = list(places(database_server))
     try:
         for part in PARTS:
-            {"through": through, "waited": waited, "latency": latency}[part](running)
-        if os.environ.get("STATEMENTS"):
-            print(database_server.ask(os.environ["STATEMENTS"], "three"))
+            {"through": through, "waited": waited, "latency": latency, "fair": fair}[part](running)
     finally:
         for place in running:
             for server in place.servers:

@@ -7,6 +7,31 @@ enum Functions {
     /// The step of the schema. A plan is made once and has to be good for every size of the tables, also where it is made when these
     /// are empty: so by indexes alone. To compile it would take a thousand times as long as to run it.
     static let step = """
+        CREATE FUNCTION vigil_submit_1(
+            given_now int8, job bytea, of_priority int8, of_lane int8, of_parts int8, at_place int8, head_start int8, late int8,
+            billed int8, created int8, deadline int8, form int8, are_floats bool, plain int8, stored int8, of_client bytea,
+            of_model bytea, digest bytea, of_owner bytea, of_batch bytea, of_source bytea, of_kind bytea, named bytea,
+            called bytea, receiving bytea, of_trace bytea, reuse bytea, input_digest bytea, of_subject bytea,
+            places bytea[], first_piece bytea
+        ) RETURNS void
+        LANGUAGE plpgsql
+        SET plan_cache_mode = force_generic_plan
+        AS $$
+        DECLARE now int8 := coalesce(given_now, (extract(epoch FROM clock_timestamp()) * 1000000000)::int8);
+        BEGIN
+            INSERT INTO jobs (
+                id, status, priority, lane, parts, place, turn, inserted, overdue, input_bytes, created_at, deadline_at,
+                input_form, input_floats, input_plain, input_stored, client, model, model_sha256, owner, batch, source,
+                kind, name, callback, receiver, trace, reuse_key, input_sha256, subject, alerts
+            ) VALUES (
+                job, 0, of_priority, of_lane, of_parts, at_place, now - head_start, now, now + late, billed, created, deadline,
+                form, are_floats, plain, stored, of_client, of_model, digest, of_owner, of_batch, of_source,
+                of_kind, named, called, receiving, of_trace, reuse, input_digest, of_subject, places
+            );
+            IF first_piece IS NOT NULL THEN
+                INSERT INTO payloads (job, piece, body) VALUES (job, 0, first_piece);
+            END IF;
+        END $$;
         CREATE FUNCTION vigil_claim_1(
             given_now int8, given_wall int8, every bool, own bytea[], most int8, most_long int8, most_parts int8, surely int8,
             secrets int8[], lease int8, is_begun bool, most_serial int8
@@ -160,5 +185,5 @@ enum Functions {
         """
 
     /// Those of it, which a server calls.
-    static let names = ["vigil_claim_1", "vigil_end_1"]
+    static let names = ["vigil_submit_1", "vigil_claim_1", "vigil_end_1"]
 }
