@@ -4,7 +4,8 @@
 /// They run with the rights of who calls them. A step is never changed: what means something else gets another number in its name,
 /// and is a step more; servers of before go on with theirs.
 enum Functions {
-    /// The step of the schema. A plan is made once and has to be good for every size of the tables, also where it is made when these
+    /// The step of the schema. What has ended comes in the order of ``JobRow/names``, so that who calls for it need not name the columns,
+    /// which takes PostgreSQL as long as to end the job. A plan is made once and has to be good for every size of the tables, also where it is made when these
     /// are empty: so by indexes alone. To compile it would take a thousand times as long as to run it.
     static let step = """
         CREATE FUNCTION vigil_submit_1(
@@ -52,7 +53,16 @@ enum Functions {
             given_now int8, given_wall int8, every bool, own bytea[], lease int8, of_job bytea, by_token int8, outcome int8,
             queued int8, scored int8, bytes int8, digest bytea, reason bytea, detail bytea, changed_subject bytea,
             first_piece bytea
-        ) RETURNS TABLE (j jobs, was int2, served bool)
+        ) RETURNS TABLE (
+            id bytea, status int2, priority int2, client bytea, model bytea, name bytea, kind bytea,
+            input_bytes int8, parts int4, subject bytea, model_sha256 bytea, batch bytea, callback bytea,
+            created_at int8, deadline_at int8, started_at int8, finished_at int8, attempt int4,
+            parts_done int4, failure_reason bytea, failure_detail bytea, queued_ns int8, scored_ns int8,
+            output_bytes int8, revision int4, inserted int8, overdue int8, ended int8, token int8,
+            cancel_requested bool, owner bytea, trace bytea, source bytea, input_form int2, input_floats bool,
+            input_plain int8, input_stored int8, input_sha256 bytea, output_sha256 bytea, alerts bytea[],
+            was int2, served bool
+        )
         LANGUAGE plpgsql ROWS 1
         SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
         AS $$
@@ -61,6 +71,7 @@ enum Functions {
             now int8;
             wall int8;
             becomes int2;
+            told bytea;
         BEGIN
             SELECT e.status, CASE WHEN e.cancel_requested THEN 4 ELSE outcome END INTO was, becomes FROM jobs AS e
             WHERE e.id = of_job
@@ -76,23 +87,35 @@ enum Functions {
                 failure_reason = CASE becomes WHEN 3 THEN reason END, failure_detail = CASE becomes WHEN 3 THEN detail END,
                 subject = CASE becomes WHEN 2 THEN coalesce(changed_subject, e.subject) ELSE e.subject END,
                 revision = e.revision + 1
-            WHERE e.id = of_job RETURNING e.* INTO j;
-            IF j.callback IS NOT NULL THEN
-                INSERT INTO callbacks (job, url, receiver, ended, due) VALUES (of_job, j.callback, j.receiver, now, now);
+            WHERE e.id = of_job RETURNING
+                e.id, e.status, e.priority, e.client, e.model, e.name, e.kind, e.input_bytes, e.parts,
+                e.subject, e.model_sha256, e.batch, e.callback, e.created_at, e.deadline_at, e.started_at,
+                e.finished_at, e.attempt, e.parts_done, e.failure_reason, e.failure_detail, e.queued_ns,
+                e.scored_ns, e.output_bytes, e.revision, e.inserted, e.overdue, e.ended, e.token,
+                e.cancel_requested, e.owner, e.trace, e.source, e.input_form, e.input_floats, e.input_plain,
+                e.input_stored, e.input_sha256, e.output_sha256, e.alerts, e.receiver
+            INTO
+                id, status, priority, client, model, name, kind, input_bytes, parts, subject, model_sha256,
+                batch, callback, created_at, deadline_at, started_at, finished_at, attempt, parts_done,
+                failure_reason, failure_detail, queued_ns, scored_ns, output_bytes, revision, inserted,
+                overdue, ended, token, cancel_requested, owner, trace, source, input_form, input_floats,
+                input_plain, input_stored, input_sha256, output_sha256, alerts, told;
+            IF callback IS NOT NULL THEN
+                INSERT INTO callbacks (job, url, receiver, ended, due) VALUES (of_job, callback, told, now, now);
             END IF;
-            IF cardinality(j.alerts) > 0 THEN
+            IF cardinality(alerts) > 0 THEN
                 INSERT INTO alerts (job, place, ended, due)
-                SELECT of_job, p.place, now, now FROM unnest(j.alerts) AS p (place)
+                SELECT of_job, p.place, now, now FROM unnest(alerts) AS p (place)
                 ON CONFLICT (job, place) DO UPDATE SET ended = excluded.ended, due = excluded.due;
             END IF;
             IF becomes = 2 AND first_piece IS NOT NULL THEN
                 INSERT INTO results (job, token, piece, body) VALUES (of_job, by_token, 0, first_piece);
             END IF;
             served := was <> 0 OR (
-                (every OR coalesce(j.model_sha256 = ANY (own), false)) AND ('-'::bytea || j.kind = ANY (own)) IS NOT TRUE
+                (every OR coalesce(model_sha256 = ANY (own), false)) AND ('-'::bytea || kind = ANY (own)) IS NOT TRUE
             ) OR EXISTS (
-                SELECT 1 FROM servers AS s WHERE s.seen > now - lease AND (s.every OR j.model_sha256 = ANY (s.models))
-                AND ('-'::bytea || j.kind = ANY (s.models)) IS NOT TRUE
+                SELECT 1 FROM servers AS s WHERE s.seen > now - lease AND (s.every OR model_sha256 = ANY (s.models))
+                AND ('-'::bytea || kind = ANY (s.models)) IS NOT TRUE
             );
             RETURN NEXT;
         END $$

@@ -72,8 +72,8 @@ struct Ending: Sendable {
     }
 
     private static let sql = """
-        SELECT \(JobRow.columns(of: "(e.j)")), e.was, e.served FROM vigil_end_1($1::int8, $2::int8, $3::bool, $4::bytea[],
+        SELECT * FROM vigil_end_1($1::int8, $2::int8, $3::bool, $4::bytea[],
             $5::int8, $6::bytea, $7::int8, $8::int8, $9::int8, $10::int8, $11::int8, $12::bytea, $13::bytea, $14::bytea,
-            $15::bytea, $16::bytea) AS e
+            $15::bytea, $16::bytea)
         """
 }
