@@ -73,6 +73,8 @@ public final class PostgresJobStore: JobStore {
         var progress: [ClaimToken: ToldProgress] = [:]
         /// Whether workers note what they begin with.
         var hasWorkLog = false
+        /// Where they note it.
+        weak var begun: BegunJobs?
     }
 
     let pool: ConnectionPool
@@ -87,6 +89,7 @@ public final class PostgresJobStore: JobStore {
     let own: Mutex<Own>
     let view = Mutex<LiveView?>(nil)
     let inputs: InputCache
+    let ends = WaitingEnds()
     /// What it is, for people.
     private let place: String
     private let isClosed = Atomic(false)

@@ -179,6 +179,15 @@ enum Privileges {
             """
         ).first
         if try row?.count(0) ?? 0 > 0 { lacking.append("make and drop partitions") }
+        for name in Functions.names {
+            let row = try session.run(
+                """
+                SELECT count(*) FROM pg_proc AS p WHERE p.proname = '\(name)' AND pg_function_is_visible(p.oid)
+                AND NOT has_function_privilege(p.oid, 'EXECUTE')
+                """
+            ).first
+            if try row?.count(0) ?? 0 > 0 { lacking.append("EXECUTE \(name)") }
+        }
         return lacking
     }
 }

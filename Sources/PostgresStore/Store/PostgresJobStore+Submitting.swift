@@ -116,14 +116,15 @@ extension PostgresJobStore {
         for (place, job) in handed.enumerated() {
             let ownsInput = job.source.map { $0 == job.job.id } ?? true
             guard ownsInput else {
-                statements.append(insertion(of: job, place: place, input))
+                statements.append(insertion(of: job, place: place, input, nil))
                 continue
             }
             let (form, body) = PayloadForm.encode(job.new.input)
             input = Coded(
                 form: form, bytes: body.count, sha256: BodyDigest.of(body, subject: job.job.subject.bytes))
-            statements.append(insertion(of: job, place: place, input))
-            for (piece, start) in stride(from: 0, to: body.count, by: Self.pieceBytes).enumerated() {
+            let first = body.count <= Self.pieceBytes ? body : Array(body.prefix(Self.pieceBytes))
+            statements.append(insertion(of: job, place: place, input, body.isEmpty ? nil : first))
+            for (piece, start) in stride(from: 0, to: body.count, by: Self.pieceBytes).enumerated().dropFirst() {
                 let bytes = Array(body[start..<min(start + Self.pieceBytes, body.count)])
                 statements.append(
                     Statement(
@@ -134,25 +135,15 @@ extension PostgresJobStore {
         return statements
     }
 
-    private func insertion(of handed: Handed, place: Int, _ input: Coded) -> Statement {
+    /// - Parameter piece: the first piece of its input, where nobody else has that
+    private func insertion(of handed: Handed, place: Int, _ input: Coded, _ piece: [UInt8]?) -> Statement {
         let (job, new) = (handed.job, handed.new)
         let isSerial = settings.serialKinds.contains { $0.hasBytes(of: job.kind) }
         let lane = ClaimLimit.Lane(parts: job.parts, isSerial: isSerial)
         let headStart = Int64(job.priority.rawValue) * table.headStart.wholeNanoseconds
         return Statement(
-            """
-            WITH \(StoreTime.table) INSERT INTO jobs (
-                id, status, priority, lane, parts, place, turn, inserted, overdue, input_bytes, created_at, deadline_at,
-                input_form, input_floats, input_plain, input_stored, client, model, model_sha256, owner, batch, source,
-                kind, name, callback, receiver, trace, reuse_key, input_sha256, subject, alerts
-            )
-            SELECT $3::bytea, 0, $4::int8, $5::int8, $6::int8, $7::int8, now - $8::int8, now, now + $9::int8, $10::int8,
-                $11::int8, $12::int8, $13::int8, $14::bool, $15::int8, $16::int8, $17::bytea, $18::bytea, $19::bytea,
-                $20::bytea, $21::bytea, $22::bytea, $23::bytea, $24::bytea, $25::bytea, $26::bytea, $27::bytea,
-                $28::bytea, $29::bytea, $30::bytea, $31::bytea[]
-            FROM t
-            """,
-            time.values + [
+            Self.submitting,
+            time.values.prefix(1) + [
                 .id(job.id), .int(job.priority.rawValue), .int(LaneCode[lane]), .int(job.parts), .int(place),
                 .int(headStart),
                 .int(new.deadline.map { min($0.wholeNanoseconds, .max / 4) }), .int(job.inputBytes),
@@ -161,9 +152,17 @@ extension PostgresJobStore {
                 .text(job.model), .text(job.modelSHA256), .text(job.owner), .id(job.batch?.jobID), .id(handed.source),
                 .text(job.kind), .text(job.name), .text(job.callback), .text(job.callback.map(CallbackNote.receiver)),
                 .text(job.trace), .text(new.ownReuseKey), .blob(input.sha256), .blob(job.subject.bytes),
-                .texts(job.alerts),
+                .texts(job.alerts), .blob(piece),
             ])
     }
+
+    /// By what has its plan ready (``Functions``).
+    private static let submitting = """
+        SELECT vigil_submit_1($1::int8, $2::bytea, $3::int8, $4::int8, $5::int8, $6::int8, $7::int8, $8::int8, $9::int8,
+            $10::int8, $11::int8, $12::int8, $13::bool, $14::int8, $15::int8, $16::bytea, $17::bytea, $18::bytea,
+            $19::bytea, $20::bytea, $21::bytea, $22::bytea, $23::bytea, $24::bytea, $25::bytea, $26::bytea, $27::bytea,
+            $28::bytea, $29::bytea, $30::bytea[], $31::bytea)
+        """
 
     /// Whether jobs were committed though the connection broke before anybody said so.
     private func isThere(_ handed: [Handed]) async -> Bool {
