@@ -26,4 +26,12 @@ public protocol SharedFiles: Sendable {
 
     /// A piece of what was made of a job's file; nil behind the last.
     func made(_ piece: Int, of job: JobID) async throws(JobStoreError) -> [UInt8]?
+
+    /// Keeps a piece of what is made of a job's file while that goes on, in the place of this piece and of those behind it.
+    ///
+    /// - Returns: whether the claim is good; else nothing was changed
+    func keepRows(_ bytes: [UInt8], piece: Int, by token: ClaimToken) async throws(JobStoreError) -> Bool
+
+    /// A piece of what the holders of a job's claims have kept so; nil behind the last.
+    func rows(_ piece: Int, of job: JobID) async throws(JobStoreError) -> [UInt8]?
 }

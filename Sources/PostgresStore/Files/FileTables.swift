@@ -5,12 +5,14 @@ import Platform
 ///
 /// `files` has a row for each, which is `used` from the moment on in which a job of it is committed; `file_uses` says which jobs these
 /// are, until they have ended. Parts are written once, in partitions of ten minutes by the file's name, and go with them. What was made
-/// of a job's file is among the results, under a claim's name that no claim has.
+/// of a job's file is among the results, under claims' names that no claim has.
 enum FileTables {
     /// A file that no job has had and that nobody has written to for so long is nobody's.
     static let patience = Duration.seconds(3_600)
     /// In `results` in the place of a claim's token.
     static let madeToken: Int64 = 0
+    /// The same of what is made while a job runs.
+    static let rowsToken: Int64 = -1
     /// How long a partition's time is, and how long after its end it is looked at, in milliseconds.
     private static let span: Int64 = 600_000
     /// Parts that are deleted by one statement.

@@ -63,7 +63,12 @@ extension PostgresJobStore: SharedFiles {
     public func keepMade(_ bytes: [UInt8], by lookup: [UInt8], of job: JobID) async throws(JobStoreError) {
         guard bytes.count <= settings.madeBytes else { return }
         let key: [Value] = [.id(job), .int(FileTables.madeToken)]
-        var statements = [Statement("DELETE FROM results WHERE job = $1::bytea AND token = $2::int8", key)]
+        // Rows that were kept on the way are in it.
+        var statements = [
+            Statement(
+                "DELETE FROM results WHERE job = $1::bytea AND token IN ($2::int8, $3::int8)",
+                key + [.int(FileTables.rowsToken)])
+        ]
         for (piece, start) in stride(from: 0, to: bytes.count, by: Self.pieceBytes).enumerated() {
             let body = Array(bytes[start..<min(start + Self.pieceBytes, bytes.count)])
             statements.append(
@@ -111,6 +116,45 @@ extension PostgresJobStore: SharedFiles {
                 SELECT r.body FROM results AS r JOIN made AS m ON m.job = r.job
                 WHERE r.job = $1::bytea AND r.token = $2::int8 AND r.piece = $3::int8
                 """, [.id(job), .int(FileTables.madeToken), .int(piece)]
+            ).first?.bytes(0)
+        }
+    }
+
+    /// Keeps a piece of what is made of a job's file, for the holder of its claim: the job's row says who that is, and nobody takes it
+    /// meanwhile.
+    public func keepRows(
+        _ bytes: [UInt8], piece: Int, by token: ClaimToken
+    ) async throws(JobStoreError) -> Bool {
+        let held = """
+            WITH one AS (
+                SELECT id FROM jobs WHERE id = $1::bytea AND status = 1 AND token = $2::int8 FOR SHARE
+            )
+            """
+        let values: [Value] = [
+            .id(token.job), .int(token.stored), .int(FileTables.rowsToken), .int(piece),
+        ]
+        let statements = [
+            Statement(
+                """
+                \(held) DELETE FROM results AS r USING one
+                WHERE r.job = one.id AND r.token = $3::int8 AND r.piece >= $4::int8
+                """, values),
+            Statement(
+                """
+                \(held) INSERT INTO results (job, token, piece, body) SELECT id, $3::int8, $4::int8, $5::bytea FROM one
+                """, values + [.blob(bytes)]),
+        ]
+        return try await moving(bytes.count) { session throws(PostgresError) in
+            try session.run(statements)[1].affected == 1
+        }
+    }
+
+    /// A piece of what the holders of a job's claims have kept so.
+    public func rows(_ piece: Int, of job: JobID) async throws(JobStoreError) -> [UInt8]? {
+        try await moving(Self.pieceBytes) { session throws(PostgresError) in
+            try session.run(
+                "SELECT body FROM results WHERE job = $1::bytea AND token = $2::int8 AND piece = $3::int8",
+                [.id(job), .int(FileTables.rowsToken), .int(piece)]
             ).first?.bytes(0)
         }
     }

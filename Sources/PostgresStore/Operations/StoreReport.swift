@@ -155,8 +155,11 @@ extension StoreOperations {
 enum Privileges {
     private static let tables: [(privileges: [String], tables: [String])] = [
         (["SELECT"], ["vigil_schema", "vigil_backlog"]),
-        (["SELECT", "INSERT", "UPDATE", "DELETE"], ["jobs", "callbacks", "alerts", "lines", "servers"]),
-        (["SELECT", "INSERT", "DELETE"], ["payloads", "results", "keys"]),
+        (
+            ["SELECT", "INSERT", "UPDATE", "DELETE"],
+            ["jobs", "callbacks", "alerts", "lines", "servers", "files", "made"]
+        ),
+        (["SELECT", "INSERT", "DELETE"], ["payloads", "results", "keys", "file_uses", "file_parts"]),
         (["SELECT", "INSERT", "UPDATE"], ["remarks", "usage", "copies"]), (["SELECT", "UPDATE"], ["lanes"]),
     ]
 
@@ -174,7 +177,8 @@ enum Privileges {
         }
         let row = try session.run(
             """
-            SELECT count(*) FROM pg_proc AS p WHERE p.proname IN ('vigil_make_hour', 'vigil_drop_hour')
+            SELECT count(*) FROM pg_proc AS p
+            WHERE p.proname IN ('vigil_make_hour', 'vigil_drop_hour', 'vigil_make_files', 'vigil_drop_files')
             AND pg_function_is_visible(p.oid) AND NOT has_function_privilege(p.oid, 'EXECUTE')
             """
         ).first

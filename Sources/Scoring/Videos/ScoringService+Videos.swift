@@ -144,7 +144,9 @@ extension ScoringService {
         var inputs: [VideoInput] = []
         do throws(ScoringError) {
             for video in videos {
-                guard let path = shelf.path(of: video.video.input.token) else { throw .video(.unfit("its file is gone")) }
+                guard let path = shelf.path(of: video.video.input.token) else {
+                    throw .video(.unfit("its file is gone"))
+                }
                 inputs.append(try await shared.take(video.video.input, at: path, of: client))
             }
         } catch {
@@ -162,7 +164,8 @@ extension ScoringService {
 
     private func making(_ options: ScoreOptions, by version: ModelVersion) throws(ScoringError) -> VideoMaking {
         let making = VideoMaking(
-            version, pooling: options.pooling ?? .mean, tail: options.tail ?? .drop, cadence: options.cadence ?? .frames)
+            version, pooling: options.pooling ?? .mean, tail: options.tail ?? .drop, cadence: options.cadence ?? .frames
+        )
         guard let making else { throw .video(.noTower(model: version.name)) }
         return making
     }

@@ -63,7 +63,7 @@ extension ScoringWork {
             let run = VideoRun(
                 making, of: input, at: place,
                 mustBeChecked: videos.shelf.shared == nil && !videos.shelf.isFresh(input.token),
-                rows: videos.shelf.rowsPath(of: job.id), by: ffmpeg, paces: videos.paces, manner: manner,
+                rows: videos.shelf.rowsPlace(of: job.token), by: ffmpeg, paces: videos.paces, manner: manner,
                 expected: subject.expectedFrames, limit: mostNumbers, bill: bill(of: subject))
             return (run, lookup)
         }

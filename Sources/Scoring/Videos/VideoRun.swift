@@ -58,12 +58,10 @@ final class VideoRun: Sendable {
     private let leash = DecoderLeash()
     private let board: Monitor<Board>
     private let bench = Mutex<Bench?>(nil)
-    private let file: RowsFile?
-    private let known: Matrix
     /// Where the video is; nil where it is not needed and may be gone.
     let place: VideoPlace?
     /// Nil where nothing is read.
-    private let reading: (video: VideoInput, place: VideoPlace, mustBeChecked: Bool)?
+    private let reading: (video: VideoInput, place: VideoPlace, mustBeChecked: Bool, rows: RowsPlace?)?
     /// What is known of the features before the video, which pictures are made of, is here.
     private let toCome: VideoMade?
     private let hasBegun = Atomic(false)
@@ -78,7 +76,7 @@ final class VideoRun: Sendable {
     ///   - rows: where finished rows are kept; nil where they are not
     ///   - limit: numbers that its features may have
     init(
-        _ making: VideoMaking, of video: VideoInput, at place: VideoPlace, mustBeChecked: Bool, rows: String?,
+        _ making: VideoMaking, of video: VideoInput, at place: VideoPlace, mustBeChecked: Bool, rows: RowsPlace?,
         by ffmpeg: FFmpeg, paces: TowerPaces, manner: VideoManner, expected: Int?, limit: Int, bill: RowsBill? = nil
     ) {
         (self.making, self.ffmpeg, self.paces, self.limit) = (making, ffmpeg, paces, limit)
@@ -87,15 +85,10 @@ final class VideoRun: Sendable {
         self.width = width
         length = making.version.model.configuration.length
         self.place = place
-        reading = (video, place, mustBeChecked)
+        reading = (video, place, mustBeChecked, rows)
         (other, toCome) = (nil, nil)
         self.bill = bill
-        let key = making.key(of: video, by: ffmpeg)
-        let opened = rows.map { RowsFile.open($0, key: key, width: width, limit: limit) }
-        file = opened?.file
-        known = opened?.rows ?? Matrix(rows: 0, columns: width)
-        bill?.begin(with: known.rows)
-        board = Monitor(Board(rows: known.values, expected: expected))
+        board = Monitor(Board(rows: [], expected: expected))
     }
 
     /// One of which all is known: another job has made the features.
@@ -111,9 +104,8 @@ final class VideoRun: Sendable {
         length = making.version.model.configuration.length
         self.place = place
         reading = nil
-        (other, file) = (before.job, nil)
+        other = before.job
         self.bill = bill
-        known = Matrix(rows: 0, columns: width)
         var made = before.head.made
         made.source.featuresOfJob = before.head.job
         var board = Board(rows: before.values, frames: made.source.frames)
@@ -267,14 +259,21 @@ extension VideoRun {
 extension VideoRun {
     private func begin() {
         guard let reading else { return fetch() }
-        let (board, leash, making, ffmpeg, known) = (board, leash, making, ffmpeg, known)
-        let (video, file, width, limit) = (reading.video, file, width, limit)
+        let (board, leash, making, ffmpeg, bill) = (board, leash, making, ffmpeg, bill)
+        let (video, width, limit) = (reading.video, width, limit)
         let code = OwnThread.run(name: "vigil-video", stackBytes: 1 << 20) {
             let outcome: Result<VideoMade, JobFailure>
             let path: String
             do throws(JobFailure) { path = try reading.place.fetch(pause: Self.pause(board)) } catch {
                 return Self.end(board, .failure(error))
             }
+            let opened = reading.rows.map {
+                RowsFile.open($0, key: making.key(of: video, by: ffmpeg), width: width, limit: limit)
+            }
+            let (rowsFile, known) = (opened?.file, opened?.rows ?? Matrix(rows: 0, columns: width))
+            // Before they are there: those that an earlier attempt has made it has counted.
+            bill?.begin(with: known.rows)
+            board.withLock { $0.rows = known.values }
             do throws(FrameError) {
                 if reading.mustBeChecked { try Self.check(video, at: path) }
                 let opened = try VideoFile(path: path)
@@ -291,7 +290,7 @@ extension VideoRun {
                             if !board.isStopped { board.rows += row }
                             return !board.isStopped
                         }
-                        if isSound { file?.append(row) }
+                        if isSound { rowsFile?.append(row) }
                     }
                 if frames.outcome?.isInterrupted == true { throw Self.interrupted }
                 // Those that were made because no more frames came.

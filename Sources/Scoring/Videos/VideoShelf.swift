@@ -170,6 +170,12 @@ public final class VideoShelf: JobObserver {
     /// Where a job's finished rows are kept; nil where they are not.
     func rowsPath(of job: JobID) -> String? { state.withLock { $0.folder.map { "\($0)/\(Self.rowsName(job))" } } }
 
+    /// Where the finished rows of a claimed job are kept; nil where they are not.
+    func rowsPlace(of token: ClaimToken) -> RowsPlace? {
+        if let shared { return .shared(shared, token) }
+        return rowsPath(of: token.job).map { .file($0) }
+    }
+
     private static func name(_ token: String) -> String { "\(token).video" }
     private static func rowsName(_ job: JobID) -> String { ".\(job).rows" }
 
