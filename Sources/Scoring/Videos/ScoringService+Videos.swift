@@ -121,9 +121,9 @@ extension ScoringService {
                     caller: caller)
             }
             // Before the commit, since with it a job can be claimed and end.
-            for input in inputs { intake.shelf.take(input.token, times: versions.count) }
+            for input in inputs { intake.shelf.take(input.token, for: versions.count) }
             defer {
-                if !isNew { for input in inputs { intake.shelf.release(input.token, times: versions.count) } }
+                if !isNew { for input in inputs { intake.shelf.giveBack(input.token, for: versions.count) } }
             }
             let receipt: Receipt
             do { receipt = try await backlog.submit(submission, using: reservation) } catch { throw .refused(error) }

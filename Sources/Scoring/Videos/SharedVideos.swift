@@ -1,4 +1,3 @@
-import Dispatch
 import Jobs
 import Platform
 import Synchronization

@@ -179,6 +179,12 @@ public final class VideoShelf: JobObserver {
     private static func name(_ token: String) -> String { "\(token).video" }
     private static func rowsName(_ job: JobID) -> String { ".\(job).rows" }
 
+    /// Jobs that are about to be committed need a video. Where servers share it the store keeps it for them.
+    func take(_ token: String, for jobs: Int) { if shared == nil { take(token, times: jobs) } }
+
+    /// There are no such jobs.
+    func giveBack(_ token: String, for jobs: Int) { if shared == nil { release(token, times: jobs) } }
+
     /// A job needs a video, or a request that is to make one.
     func take(_ token: String, times: Int = 1) {
         state.withLock { $0.users[ByteText(token), default: 0] += times }
