@@ -61,6 +61,9 @@ with Postgres(durable=False) as postgres:
         lost = post(first, short, "", "video/x-matroska").json()["id"]
         one.kill()
         postgres.ask("DELETE FROM file_parts WHERE file = (SELECT file FROM file_uses ORDER BY job DESC LIMIT 1)", "videos")
+        report = run("store", "check", "--state", url, "--json")
+        gone = [{"job": lost, "reason": "its video is not there, or not all of it"}]
+        equal("the check finds that one is gone", (report.code != 0, json.loads(report.out)["damages"]), (True, gone))
         # The one that ends it, and one that had no part in it.
         with serve() as two, serve() as three:
             second, third = Client(two), Client(three)
