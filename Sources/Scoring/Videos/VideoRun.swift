@@ -62,6 +62,8 @@ final class VideoRun: Sendable {
     let place: VideoPlace?
     /// Nil where nothing is read.
     private let reading: (video: VideoInput, place: VideoPlace, mustBeChecked: Bool, rows: RowsPlace?)?
+    /// Finished rows of a file here, which is open before the job can end: afterwards nobody would remove it.
+    private let early: (file: RowsFile?, rows: Matrix)?
     /// What is known of the features before the video, which pictures are made of, is here.
     private let toCome: VideoMade?
     private let hasBegun = Atomic(false)
@@ -88,7 +90,14 @@ final class VideoRun: Sendable {
         reading = (video, place, mustBeChecked, rows)
         (other, toCome) = (nil, nil)
         self.bill = bill
-        board = Monitor(Board(rows: [], expected: expected))
+        if case .file(let path) = rows {
+            let opened = RowsFile.open(path, key: making.key(of: video, by: ffmpeg), width: width, limit: limit)
+            bill?.begin(with: opened.rows.rows)
+            early = opened
+        } else {
+            early = nil
+        }
+        board = Monitor(Board(rows: early?.rows.values ?? [], expected: expected))
     }
 
     /// One of which all is known: another job has made the features.
@@ -104,7 +113,7 @@ final class VideoRun: Sendable {
         length = making.version.model.configuration.length
         self.place = place
         reading = nil
-        other = before.job
+        (other, early) = (before.job, nil)
         self.bill = bill
         var made = before.head.made
         made.source.featuresOfJob = before.head.job
@@ -260,16 +269,18 @@ extension VideoRun {
     private func begin() {
         guard let reading else { return fetch() }
         let (board, leash, making, ffmpeg, bill) = (board, leash, making, ffmpeg, bill)
-        let (video, width, limit) = (reading.video, width, limit)
+        let (video, width, limit, early) = (reading.video, width, limit, early)
         let code = OwnThread.run(name: "vigil-video", stackBytes: 1 << 20) {
             let outcome: Result<VideoMade, JobFailure>
             let path: String
             do throws(JobFailure) { path = try reading.place.fetch(pause: Self.pause(board)) } catch {
                 return Self.end(board, .failure(error))
             }
-            let opened = reading.rows.map {
-                RowsFile.open($0, key: making.key(of: video, by: ffmpeg), width: width, limit: limit)
-            }
+            let opened =
+                early
+                ?? reading.rows.map {
+                    RowsFile.open($0, key: making.key(of: video, by: ffmpeg), width: width, limit: limit)
+                }
             let (rowsFile, known) = (opened?.file, opened?.rows ?? Matrix(rows: 0, columns: width))
             // Before they are there: those that an earlier attempt has made it has counted.
             bill?.begin(with: known.rows)
