@@ -24,6 +24,8 @@ public final class PostgresJobStore: JobStore {
         public var connections = 8
         /// The bytes of inputs that came to this server and are held in memory too.
         public var cacheBytes = 64 << 20
+        /// The bytes that may be kept of what was made of files; the oldest go first.
+        public var madeBytes = 1 << 30
         /// How long a look at the queue is good for telling where a job stands in it.
         public var viewAge = Duration.milliseconds(250)
         /// By which this server is told from others.

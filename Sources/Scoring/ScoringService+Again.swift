@@ -134,9 +134,9 @@ extension ScoringService {
         _ submission: Submission, of token: String, on shelf: VideoShelf, using reservation: Reservation
     ) async throws(ScoringError) -> Receipt {
         // Before the commit, since with it a job can be claimed and end.
-        shelf.take(token)
+        shelf.take(token, for: 1)
         var isNew = false
-        defer { if !isNew { shelf.release(token) } }
+        defer { if !isNew { shelf.giveBack(token, for: 1) } }
         do {
             let receipt = try await backlog.submit(submission, using: reservation)
             isNew = receipt.origin == .new

@@ -87,8 +87,7 @@ extension ScoringService {
                     + "bring scores before.", isYetToCome: true)
         }
         guard job.status == .succeeded else { throw Self.notKept(job, "it has \(job.status.rawValue)") }
-        let archive = settings.videos?.archive
-        guard let features = await WorkThreads.blocking.run({ archive?.features(of: job.id) }) else {
+        guard let features = await settings.videos?.archive.find(job.id) else {
             throw Self.notKept(
                 job,
                 "there was no room for them, as --max-features says, or others have it now: the video makes them again")

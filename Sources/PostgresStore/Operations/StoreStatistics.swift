@@ -33,7 +33,9 @@ public struct StoreStatistics: Sendable, Equatable {
     public internal(set) var inputsBytes = 0
     /// The bytes of results.
     public internal(set) var resultsBytes = 0
-    /// How many partitions inputs and results have.
+    /// The bytes of videos.
+    public internal(set) var videosBytes = 0
+    /// How many partitions inputs, results and videos have.
     public internal(set) var partitions = 0
     /// How many rows of jobs are dead.
     public internal(set) var deadRows = 0
@@ -77,7 +79,9 @@ extension StoreOperations {
                         (SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::int8 FROM pg_inherits
                             WHERE inhparent = to_regclass('results')),
                         (SELECT count(*) FROM pg_inherits
-                            WHERE inhparent IN (to_regclass('payloads'), to_regclass('results')))
+                            WHERE inhparent IN (to_regclass('payloads'), to_regclass('results'), to_regclass('file_parts'))),
+                        (SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::int8 FROM pg_inherits
+                            WHERE inhparent = to_regclass('file_parts'))
                     """),
                 Statement(
                     """
@@ -114,7 +118,7 @@ extension StoreOperations {
             if let row = answers[4].first {
                 (found.bytes, found.jobsBytes) = (try row.count(0), try row.count(1))
                 (found.inputsBytes, found.resultsBytes) = (try row.count(2), try row.count(3))
-                found.partitions = try row.count(4)
+                (found.partitions, found.videosBytes) = (try row.count(4), try row.count(5))
             }
             if let row = answers[5].first {
                 (found.deadRows, found.vacuumed) = (try row.count(0), try row.optionalInt(1).map { Int($0) })

@@ -5,6 +5,7 @@ enum Schema {
         ("jobs", [jobs, bodies, keys, callbacks, alerts, remarks, usage, lines, servers, backlog]),
         ("operations", [Hours.step, Hours.copies]),
         ("functions", [Functions.step]),
+        ("files", [FileTables.tables, FileTables.partitions]),
     ]
 
     /// Which steps were done, when and by which Vigil.

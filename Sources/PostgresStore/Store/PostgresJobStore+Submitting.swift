@@ -115,6 +115,7 @@ extension PostgresJobStore {
         var input = Coded(form: .plain, bytes: 0, sha256: [])
         for (place, job) in handed.enumerated() {
             let ownsInput = job.source.map { $0 == job.job.id } ?? true
+            if let file = job.new.file { statements.append(FileTables.use(of: file, by: job.job.id)) }
             guard ownsInput else {
                 statements.append(insertion(of: job, place: place, input, nil))
                 continue

@@ -58,25 +58,27 @@ final class VideoRun: Sendable {
     private let leash = DecoderLeash()
     private let board: Monitor<Board>
     private let bench = Mutex<Bench?>(nil)
-    private let file: RowsFile?
-    private let known: Matrix
-    /// Where the video is, while it is worked on; nil where it is not needed and may be gone.
-    let path: String?
+    /// Where the video is; nil where it is not needed and may be gone.
+    let place: VideoPlace?
     /// Nil where nothing is read.
-    private let reading: (video: VideoInput, path: String, mustBeChecked: Bool)?
+    private let reading: (video: VideoInput, place: VideoPlace, mustBeChecked: Bool, rows: RowsPlace?)?
+    /// Finished rows of a file here, which is open before the job can end: afterwards nobody would remove it.
+    private let early: (file: RowsFile?, rows: Matrix)?
+    /// What is known of the features before the video, which pictures are made of, is here.
+    private let toCome: VideoMade?
     private let hasBegun = Atomic(false)
     /// The job whose features these are, where they were made before.
     let other: JobID?
     private let bill: RowsBill?
 
     /// - Parameters:
-    ///   - path: where the video is
+    ///   - place: where the video is
     ///   - mustBeChecked: whether a disk may have made something else of it since it came
     ///   - manner: what the time of its frames depends on
     ///   - rows: where finished rows are kept; nil where they are not
     ///   - limit: numbers that its features may have
     init(
-        _ making: VideoMaking, of video: VideoInput, at path: String, mustBeChecked: Bool, rows: String?,
+        _ making: VideoMaking, of video: VideoInput, at place: VideoPlace, mustBeChecked: Bool, rows: RowsPlace?,
         by ffmpeg: FFmpeg, paces: TowerPaces, manner: VideoManner, expected: Int?, limit: Int, bill: RowsBill? = nil
     ) {
         (self.making, self.ffmpeg, self.paces, self.limit) = (making, ffmpeg, paces, limit)
@@ -84,38 +86,43 @@ final class VideoRun: Sendable {
         let width = making.tower.configuration.outputWidth
         self.width = width
         length = making.version.model.configuration.length
-        self.path = path
-        reading = (video, path, mustBeChecked)
-        other = nil
+        self.place = place
+        reading = (video, place, mustBeChecked, rows)
+        (other, toCome) = (nil, nil)
         self.bill = bill
-        let key = making.key(of: video, by: ffmpeg)
-        let opened = rows.map { RowsFile.open($0, key: key, width: width, limit: limit) }
-        file = opened?.file
-        known = opened?.rows ?? Matrix(rows: 0, columns: width)
-        bill?.begin(with: known.rows)
-        board = Monitor(Board(rows: known.values, expected: expected))
+        if case .file(let path) = rows {
+            let opened = RowsFile.open(path, key: making.key(of: video, by: ffmpeg), width: width, limit: limit)
+            bill?.begin(with: opened.rows.rows)
+            early = opened
+        } else {
+            early = nil
+        }
+        board = Monitor(Board(rows: early?.rows.values ?? [], expected: expected))
     }
 
     /// One of which all is known: another job has made the features.
+    ///
+    /// - Parameter isWanted: whether the video is needed all the same
     init(
-        _ making: VideoMaking, at path: String?, by ffmpeg: FFmpeg, paces: TowerPaces,
+        _ making: VideoMaking, at place: VideoPlace?, isWanted: Bool = false, by ffmpeg: FFmpeg, paces: TowerPaces,
         manner: VideoManner, made before: (job: JobID, head: KeptFeatures.Head, values: [Float]), bill: RowsBill? = nil
     ) {
         (self.making, self.ffmpeg, self.paces, limit) = (making, ffmpeg, paces, 0)
         self.manner = manner
         width = before.head.width
         length = making.version.model.configuration.length
-        self.path = path
+        self.place = place
         reading = nil
-        (other, file) = (before.job, nil)
+        (other, early) = (before.job, nil)
         self.bill = bill
-        known = Matrix(rows: 0, columns: width)
         var made = before.head.made
         made.source.featuresOfJob = before.head.job
         var board = Board(rows: before.values, frames: made.source.frames)
-        board.outcome = .success(made)
+        let isToCome = isWanted && place?.path == nil
+        toCome = isToCome ? made : nil
+        if !isToCome { board.outcome = .success(made) }
         self.board = Monitor(board)
-        hasBegun.store(true, ordering: .relaxed)
+        hasBegun.store(!isToCome, ordering: .relaxed)
     }
 
     deinit { stop() }
@@ -260,14 +267,27 @@ extension VideoRun {
 /// Reading, on a thread of its own.
 extension VideoRun {
     private func begin() {
-        guard let reading else { return }
-        let (board, leash, making, ffmpeg, known) = (board, leash, making, ffmpeg, known)
-        let (video, file, width, limit) = (reading.video, file, width, limit)
+        guard let reading else { return fetch() }
+        let (board, leash, making, ffmpeg, bill) = (board, leash, making, ffmpeg, bill)
+        let (video, width, limit, early) = (reading.video, width, limit, early)
         let code = OwnThread.run(name: "vigil-video", stackBytes: 1 << 20) {
             let outcome: Result<VideoMade, JobFailure>
+            let path: String
+            do throws(JobFailure) { path = try reading.place.fetch(pause: Self.pause(board)) } catch {
+                return Self.end(board, .failure(error))
+            }
+            let opened =
+                early
+                ?? reading.rows.map {
+                    RowsFile.open($0, key: making.key(of: video, by: ffmpeg), width: width, limit: limit)
+                }
+            let (rowsFile, known) = (opened?.file, opened?.rows ?? Matrix(rows: 0, columns: width))
+            // Before they are there: those that an earlier attempt has made it has counted.
+            bill?.begin(with: known.rows)
+            board.withLock { $0.rows = known.values }
             do throws(FrameError) {
-                if reading.mustBeChecked { try Self.check(video, at: reading.path) }
-                let opened = try VideoFile(path: reading.path)
+                if reading.mustBeChecked { try Self.check(video, at: path) }
+                let opened = try VideoFile(path: path)
                 guard opened.count == video.bytes else { throw Self.damaged }
                 let frames = try VideoFrames(
                     opened, by: ffmpeg, only: making.settings.selection, limits: VideoIntake.limits, leash: leash)
@@ -281,7 +301,7 @@ extension VideoRun {
                             if !board.isStopped { board.rows += row }
                             return !board.isStopped
                         }
-                        if isSound { file?.append(row) }
+                        if isSound { rowsFile?.append(row) }
                     }
                 if frames.outcome?.isInterrupted == true { throw Self.interrupted }
                 // Those that were made because no more frames came.
@@ -295,16 +315,36 @@ extension VideoRun {
                 // Whoever has ended the decoder may be about to end this process too: then no attempt is lost.
                 _ = board.wait(until: Deadline(in: .seconds(1))) { $0.isStopped ? () : nil }
             }
-            board.withLock { $0.outcome = outcome }
-            board.wakeAll()
+            Self.end(board, outcome)
         }
         guard code != 0 else { return }
-        board.withLock { board in
-            board.outcome = .failure(
+        Self.end(
+            board,
+            .failure(
                 JobFailure(
                     reason: "videos-not-taken",
-                    detail: VideoRefusal.notTaken("no thread can be started: \(errnoText(code))").description))
+                    detail: VideoRefusal.notTaken("no thread can be started: \(errnoText(code))").description)))
+    }
+
+    /// Fetches the video for its pictures; that they can't be made is no reason to fail.
+    private func fetch() {
+        guard let made = toCome, let place else { return }
+        let board = board
+        let code = OwnThread.run(name: "vigil-video", stackBytes: 1 << 20) {
+            _ = try? place.fetch(pause: Self.pause(board))
+            Self.end(board, .success(made))
         }
+        if code != 0 { Self.end(board, .success(made)) }
+    }
+
+    private static func end(_ board: Monitor<Board>, _ outcome: Result<VideoMade, JobFailure>) {
+        board.withLock { $0.outcome = outcome }
+        board.wakeAll()
+    }
+
+    /// Waits for a while, unless the run is stopped meanwhile; says whether it goes on.
+    private static func pause(_ board: Monitor<Board>) -> (Duration) -> Bool {
+        { time in board.wait(until: Deadline(in: time)) { $0.isStopped ? () : nil } == nil }
     }
 
     private static let interrupted = FrameError(.interrupted, "")
@@ -317,7 +357,7 @@ extension VideoRun {
         reason: "out-of-attempts",
         detail: "its decoder was ended from outside, as a system that is out of memory does.", isPassing: true)
     private static let damaged = FrameError(.unreadable, "it is not what came")
-    private static let damage = JobFailure(
+    static let damage = JobFailure(
         reason: "damaged-job",
         detail: "What is kept of the video is not what came: the disk has made something else of it.")
 

@@ -126,10 +126,12 @@ struct JobOptions {
         shared.connections = try settings.integer("store-connections")
         shared.version = Vigil.version
         shared.committed = { telemetry.committed($0, steps: $1) }
-        shelf.open(folder: nil, scratch: ScratchPlace.path)
-        archive.open(folder: nil, scratch: ScratchPlace.path, limit: try settings.mebibytes("max-features"))
+        shared.madeBytes = try settings.mebibytes("max-features")
+        let features = shared.madeBytes
         do throws(JobStoreError) {
             let store = try await PostgresJobStore.open(place, settings: shared, logger: logger)
+            shelf.open(folder: nil, scratch: ScratchPlace.path, sharing: store)
+            archive.open(folder: nil, scratch: ScratchPlace.path, limit: features, sharing: store)
             let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
             return Opened(
                 backlog: backlog, place: place.description, leave: { await store.close() }, close: { nil })

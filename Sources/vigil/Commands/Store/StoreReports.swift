@@ -42,7 +42,7 @@ extension StoreStatistics {
             "jobs: " + (jobs.isEmpty ? "none" : JobsByStatus(jobs).text),
             "waiting: \(queuedParts) parts, the oldest for \(seconds(oldestWait)); \(callbacks) callbacks",
             "size: \(mebibytes(bytes)), jobs \(mebibytes(jobsBytes)), inputs \(mebibytes(inputsBytes)), "
-                + "results \(mebibytes(resultsBytes)), in \(partitions) partitions",
+                + "results \(mebibytes(resultsBytes)), videos \(mebibytes(videosBytes)), in \(partitions) partitions",
             "dead rows of jobs: \(deadRows), "
                 + (vacuumed.map { "autovacuum was there \(seconds($0)) ago" } ?? "autovacuum was not there yet"),
             "oldest snapshot: \(oldestSnapshot) transactions ago; oldest transaction: \(seconds(oldestTransaction))",
@@ -69,6 +69,7 @@ extension StoreStatistics {
                 json.member("jobs_bytes", jobsBytes)
                 json.member("inputs_bytes", inputsBytes)
                 json.member("results_bytes", resultsBytes)
+                json.member("videos_bytes", videosBytes)
                 json.member("partitions", partitions)
                 json.member("dead_rows", deadRows)
                 json.member("vacuumed_ms_ago", vacuumed)
