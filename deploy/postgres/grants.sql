@@ -11,5 +11,7 @@ GRANT SELECT, INSERT, UPDATE ON remarks, usage, copies TO vigil_server;
 GRANT SELECT, UPDATE ON lanes TO vigil_server;
 -- The partitions of inputs and results are the owner's, and are made and dropped by these alone.
 GRANT EXECUTE ON FUNCTION vigil_make_hour, vigil_drop_hour TO vigil_server;
+-- How the database fares, with the owner's rights.
+GRANT EXECUTE ON FUNCTION vigil_standbys, vigil_pressure TO vigil_server;
 GRANT SELECT ON vigil_backlog TO vigil_server, vigil_scaler;
 COMMIT;

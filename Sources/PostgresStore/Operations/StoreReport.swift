@@ -174,11 +174,13 @@ enum Privileges {
         }
         let row = try session.run(
             """
-            SELECT count(*) FROM pg_proc AS p WHERE p.proname IN ('vigil_make_hour', 'vigil_drop_hour')
-            AND pg_function_is_visible(p.oid) AND NOT has_function_privilege(p.oid, 'EXECUTE')
+            SELECT count(*) FILTER (WHERE p.proname IN ('vigil_make_hour', 'vigil_drop_hour')),
+                count(*) FILTER (WHERE p.proname IN ('vigil_standbys', 'vigil_pressure'))
+            FROM pg_proc AS p WHERE pg_function_is_visible(p.oid) AND NOT has_function_privilege(p.oid, 'EXECUTE')
             """
         ).first
         if try row?.count(0) ?? 0 > 0 { lacking.append("make and drop partitions") }
+        if try row?.count(1) ?? 0 > 0 { lacking.append("ask how the database fares") }
         return lacking
     }
 }

@@ -4,6 +4,7 @@ enum Schema {
     static let steps: [(name: String, sql: [String])] = [
         ("jobs", [jobs, bodies, keys, callbacks, alerts, remarks, usage, lines, servers, backlog]),
         ("operations", [Hours.step, Hours.copies]),
+        ("health", [Health.step]),
     ]
 
     /// Which steps were done, when and by which Vigil.

@@ -1,7 +1,9 @@
 """Servers that share one PostgreSQL: any takes a job, any does it, any answers; whoever is killed, nothing is lost or doubled."""
 
+import os
 import random
 import signal
+import threading
 import time
 import uuid
 
@@ -161,6 +163,61 @@ with Postgres() as postgres:
                 until(lambda: all(Client(server).get("/readyz").status == 200 for server in (one, two)), "ready again")
                 accepted += [clients[number % 2].post(videos.bodies[number % 2]).json()["id"] for number in range(20)]
                 whole("failed over", second, "over", clients[0], accepted, videos)
+
+    with group("a standby that has to have what is accepted"):
+        with Postgres() as first:
+            first.database("sync")
+            with serve(first.url("sync"), "--require-synchronous") as one:
+                client = Client(one)
+
+                def refused(name):
+                    answer = until(lambda: (found := client.post(SHORT)).status == 503 and found, f"{name}: nothing is taken")
+                    if answer:
+                        equal(f"{name}: as the store's", answer.problem(), "store-unavailable")
+                        check(f"{name}: with Retry-After", "retry-after" in answer.headers, answer.headers)
+                        check(f"{name}: /readyz says it", "synchronous" in client.get("/readyz").text(), client.get("/readyz"))
+
+                refused("without one")
+                equal("and nothing is there", first.ask("SELECT count(*) FROM jobs", "sync"), "0")
+                with first.standby() as second:
+                    until(lambda: client.get("/readyz").status == 200, "ready with one")
+                    accepted = [Patient(one).post(videos.bodies[number % 2]).json()["id"] for number in range(6)]
+                    equal("what is accepted is on it", int(second.ask("SELECT count(*) FROM jobs", "sync")), 6)
+                    second.halt()
+                    refused("while it is away")
+                    second.start()
+                    until(lambda: client.get("/readyz").status == 200, "ready again")
+                    # Seen by nobody but the submission itself, which comes before the next look.
+                    names = first.ask("SHOW synchronous_standby_names")
+                    first.set("synchronous_standby_names", "")
+                    refused("where commits wait for none")
+                    first.set("synchronous_standby_names", names)
+                    until(lambda: client.get("/readyz").status == 200, "ready with it again")
+
+                    # It stands still: the commit is made here and waits for it, until somebody ends the wait.
+                    receiver = int(second.ask("SELECT pid FROM pg_stat_wal_receiver"))
+                    os.kill(receiver, signal.SIGSTOP)
+                    try:
+                        late = threading.Thread(target=lambda: found.append(client.post(SHORT, Idempotency_Key="late")))
+                        found = []
+                        late.start()
+                        waits = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+                        ended = 0
+                        while late.is_alive():
+                            ended += int(first.ask(waits))
+                            late.join(0.1)
+                    finally:
+                        os.kill(receiver, signal.SIGCONT)
+                    check("the wait was ended", ended > 0)
+                    equal("which is no promise", (found[0].status, found[0].problem()), (503, "store-unavailable"))
+                    accepted.append(Patient(one).post(SHORT, Idempotency_Key="late").json()["id"])
+                    whole("required", first, "sync", Patient(one), accepted, Videos(30, 300))
+                    keyed = first.ask("SELECT count(*) FROM jobs", "sync")
+                    equal("one job of its key", keyed, str(len(accepted)))
+                    first.kill()
+                    second.promote()
+                    with serve(second.url("sync")) as two:
+                        whole("after a failover", second, "sync", Patient(two), accepted, Videos(30, 300))
 
     if PGBOUNCER is None:
         skip("through PgBouncer", "needs pgbouncer")

@@ -88,6 +88,15 @@ class Postgres:
             time.sleep(0.05)
         return other
 
+    def set(self, name, value):
+        """Sets what counts from then on."""
+        self.ask(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.ask("SELECT pg_reload_conf()")
+        end = time.monotonic() + 60
+        while self.ask(f"SHOW {name}") != value:
+            assert time.monotonic() < end, f"{name} is not set"
+            time.sleep(0.02)
+
     def promote(self):
         """Ends following: from now on it takes writes."""
         assert self.ask("SELECT pg_promote(true, 120)") == "t"
@@ -113,7 +122,8 @@ class Postgres:
                 continue
         return False
 
-    def stop(self):
+    def halt(self):
+        """Ends it in order; it can begin again."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
@@ -121,6 +131,9 @@ class Postgres:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+    def stop(self):
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def ask(self, sql, database="postgres"):
