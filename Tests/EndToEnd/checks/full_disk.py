@@ -4,12 +4,12 @@ import collections
 import threading
 import time
 
-from support.harness import check, contains, equal, finish, group, need, note, scratch, shown, skip
+from support.harness import check, contains, equal, finish, group, need, note, shown, skip
 
 need("full_disk", "numpy")
 
 from support.jobs import Client, Videos, ready  # noqa: E402
-from support.machines import MIB, disk, fill, free, possible  # noqa: E402
+from support.machines import disk, fill, free, possible  # noqa: E402
 from support.process import Server  # noqa: E402
 
 
