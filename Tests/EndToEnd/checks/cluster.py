@@ -109,6 +109,15 @@ with Postgres() as postgres:
             waited = second.get(f"/jobs/{ids[0]}?wait=60").json()["status"]
             equal("who waits on one for a job of the other is answered", waited, "succeeded")
             whole("two servers", postgres, "two", second, ids, videos)
+            found = until(
+                lambda: (seen := [client.get("/v1/server").json()["servers"] for client in (first, second)])
+                and all([one["running"] for one in servers] == [0, 0] for servers in seen) and seen,
+                "both servers are told of, with nothing in hand",
+            )
+            for servers in found or []:
+                equal("one of them answers", sorted(one["self"] for one in servers), [False, True])
+                check("each is there", not any(one["gone"] or one["draining"] or one["workers"] != 1 for one in servers), servers)
+            contains("as metrics", first.get("/metrics").text(), 'vigil_servers{state="serving"} 2')
             equal("the view for whoever scales servers", postgres.ask("SELECT queued, running FROM vigil_backlog", "two"), "0|0")
             page = one.text() + two.text()
             check("no log has the address's options", "host=" not in page)
