@@ -111,12 +111,12 @@ with Postgres() as postgres:
             whole("two servers", postgres, "two", second, ids, videos)
             found = until(
                 lambda: (seen := [client.get("/v1/server").json()["servers"] for client in (first, second)])
-                and all([one["running"] for one in servers] == [0, 0] for servers in seen) and seen,
+                and all([(one["workers"], one["running"]) for one in servers] == [(1, 0)] * 2 for servers in seen) and seen,
                 "both servers are told of, with nothing in hand",
             )
             for servers in found or []:
                 equal("one of them answers", sorted(one["self"] for one in servers), [False, True])
-                check("each is there", not any(one["gone"] or one["draining"] or one["workers"] != 1 for one in servers), servers)
+                check("each is there", not any(one["gone"] or one["draining"] for one in servers), servers)
             contains("as metrics", first.get("/metrics").text(), 'vigil_servers{state="serving"} 2')
             equal("the view for whoever scales servers", postgres.ask("SELECT queued, running FROM vigil_backlog", "two"), "0|0")
             page = one.text() + two.text()
