@@ -35,7 +35,7 @@ extension PostgresJobStore {
                 if receipt.origin != .new, settings.requiresSynchronous {
                     _ = try session.run([Standbys.demand, Standbys.confirmation])
                 }
-                try session.checkConfirmed()
+                try confirm(on: session)
                 return receipt
             }
         } catch {
@@ -180,11 +180,11 @@ extension PostgresJobStore {
         guard let first = handed.first?.job.id else { return false }
         let end = MonotonicTime.now + ConnectionPool.patience
         for _ in 0..<8 where MonotonicTime.now < end {
-            let found = try? await pool.run { session throws(PostgresError) in
+            let found = try? await pool.run { [self] session throws(PostgresError) in
                 let rows = try session.run([
                     Statement("SELECT 1 FROM jobs WHERE id = $1::bytea", [.id(first)]), Standbys.confirmation,
                 ])[0]
-                try session.checkConfirmed()
+                try confirm(on: session)
                 return rows.count
             }
             if let found { return found > 0 }

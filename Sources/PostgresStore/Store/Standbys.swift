@@ -62,6 +62,14 @@ extension PostgresJobStore {
         }
     }
 
+    /// Throws where what a call has just committed may not be on the standby that it had to wait for: somebody has ended the wait, or
+    /// has it that commits wait for none, which ends those that wait without a word.
+    func confirm(on session: Session) throws(PostgresError) {
+        try session.checkConfirmed()
+        guard settings.requiresSynchronous else { return }
+        if try Standbys(try session.run([Standbys.look])[0]).fault != nil { throw .unconfirmed }
+    }
+
     /// Whether commits are known to wait for a standby that is not there. Who commits all the same uses up the database's sessions:
     /// none of them ends before the standby is back, whoever has hung up.
     var areCommitsHeld: Bool {

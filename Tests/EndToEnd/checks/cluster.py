@@ -317,26 +317,34 @@ with Postgres() as postgres:
                     first.set("synchronous_standby_names", names)
                     until(lambda: client.get("/readyz").status == 200, "ready with it again")
 
-                    # It stands still: the commit is made here and waits for it, until somebody ends the wait.
-                    receiver = int(second.ask("SELECT pid FROM pg_stat_wal_receiver"))
-                    os.kill(receiver, signal.SIGSTOP)
-                    try:
-                        late = threading.Thread(target=lambda: found.append(client.post(SHORT, Idempotency_Key="late")))
-                        found = []
-                        late.start()
-                        waits = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-                        ended = 0
+                    # It stands still: a commit is made here and waits for it, until somebody ends the wait.
+                    waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+                    def cancelled(late):
                         while late.is_alive():
-                            ended += int(first.ask(waits))
+                            first.ask(f"SELECT pg_cancel_backend(pid) {waiting}")
                             late.join(0.1)
-                    finally:
-                        os.kill(receiver, signal.SIGCONT)
-                    check("the wait was ended", ended > 0)
-                    equal("which is no promise", (found[0].status, found[0].problem()), (503, "store-unavailable"))
-                    accepted.append(Patient(one).post(SHORT, Idempotency_Key="late").json()["id"])
+
+                    def emptied(late):
+                        first.set("synchronous_standby_names", "")
+                        late.join()
+
+                    for key, end_wait in (("cancelled", cancelled), ("emptied", emptied)):
+                        receiver = int(second.ask("SELECT pid FROM pg_stat_wal_receiver"))
+                        os.kill(receiver, signal.SIGSTOP)
+                        try:
+                            found = []
+                            late = threading.Thread(target=lambda: found.append(client.post(SHORT, Idempotency_Key=key)))
+                            late.start()
+                            until(lambda: first.ask(f"SELECT count(*) {waiting} AND query !~ 'servers'") != "0" or found, f"{key}: it waits")
+                            end_wait(late)
+                        finally:
+                            os.kill(receiver, signal.SIGCONT)
+                        equal(f"{key}: the end of a wait is no promise", [(one.status, one.problem()) for one in found], [(503, "store-unavailable")])
+                        first.set("synchronous_standby_names", names)
+                        accepted.append(Patient(one).post(SHORT, Idempotency_Key=key).json()["id"])
                     whole("required", first, "sync", Patient(one), accepted, Videos(30, 300))
-                    keyed = first.ask("SELECT count(*) FROM jobs", "sync")
-                    equal("one job of its key", keyed, str(len(accepted)))
+                    equal("one job of each key", first.ask("SELECT count(*) FROM jobs", "sync"), str(len(accepted)))
                     first.kill()
                     second.promote()
                     with serve(second.url("sync")) as two:
