@@ -294,7 +294,7 @@ with Postgres() as postgres:
                 client = Client(one)
 
                 def refused(name):
-                    answer = until(lambda: (found := client.post(SHORT)).status == 503 and found, f"{name}: nothing is taken")
+                    answer = until(lambda: (found := client.post(SHORT, Idempotency_Key=name)).status == 503 and found, f"{name}: nothing is taken")
                     if answer:
                         equal(f"{name}: as the store's", answer.problem(), "store-unavailable")
                         check(f"{name}: with Retry-After", "retry-after" in answer.headers, answer.headers)
@@ -310,12 +310,14 @@ with Postgres() as postgres:
                     refused("while it is away")
                     second.start()
                     until(lambda: client.get("/readyz").status == 200, "ready again")
+                    accepted.append(Patient(one).post(SHORT, Idempotency_Key="while it is away").json()["id"])
                     # Seen by nobody but the submission itself, which comes before the next look.
                     names = first.ask("SHOW synchronous_standby_names")
                     first.set("synchronous_standby_names", "")
                     refused("where commits wait for none")
                     first.set("synchronous_standby_names", names)
                     until(lambda: client.get("/readyz").status == 200, "ready with it again")
+                    accepted.append(Patient(one).post(SHORT, Idempotency_Key="where commits wait for none").json()["id"])
 
                     # It stands still: a commit is made here and waits for it, until somebody ends the wait.
                     waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
