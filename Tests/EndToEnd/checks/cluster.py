@@ -305,7 +305,8 @@ with Postgres() as postgres:
                 with first.standby() as second:
                     until(lambda: client.get("/readyz").status == 200, "ready with one")
                     accepted = [Patient(one).post(videos.bodies[number % 2]).json()["id"] for number in range(6)]
-                    equal("what is accepted is on it", int(second.ask("SELECT count(*) FROM jobs", "sync")), 6)
+                    # Written there it is at once, and seen a moment later.
+                    until(lambda: second.ask("SELECT count(*) FROM jobs", "sync") == "6", "what is accepted is on it")
                     second.halt()
                     refused("while it is away")
                     second.start()
