@@ -17,6 +17,8 @@ enum PostgresError: Error, Sendable, Equatable {
 
     /// Of two equal names one was there before.
     static let uniqueViolation = "23505"
+    /// There is such a table.
+    static let duplicateTable = "42P07"
     /// No partition takes a row.
     static let checkViolation = "23514"
     static let insufficientPrivilege = "42501"
