@@ -13,5 +13,7 @@ GRANT SELECT, UPDATE ON lanes TO vigil_server;
 GRANT EXECUTE ON FUNCTION vigil_make_hour, vigil_drop_hour, vigil_make_files, vigil_drop_files TO vigil_server;
 -- These run with the rights of who calls them.
 GRANT EXECUTE ON FUNCTION vigil_submit_1, vigil_claim_1, vigil_end_1 TO vigil_server;
+-- How the database fares, with the owner's rights.
+GRANT EXECUTE ON FUNCTION vigil_standbys, vigil_pressure TO vigil_server;
 GRANT SELECT ON vigil_backlog TO vigil_server, vigil_scaler;
 COMMIT;

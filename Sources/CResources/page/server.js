@@ -13,7 +13,7 @@ export function serverView({ trouble }) {
       const [server, models, health] = await Promise.all([
         json('/v1/server', { signal: ending.signal }), json('/v1/models', { signal: ending.signal }), healthOf(ending.signal),
       ]);
-      place.replaceChildren(facts(server, health), ...models.models.map(modelCard), videos(server), limits(server));
+      place.replaceChildren(facts(server, health), sharing(server), ...models.models.map(modelCard), videos(server), limits(server));
     } catch (error) {
       if (!ending.signal.aborted) place.replaceChildren(trouble(error));
     }
@@ -53,6 +53,14 @@ function facts(server, health) {
     el('h3', {}, 'Checks'),
     el('ul', {}, (health.checks ?? []).map((check) =>
       el('li', {}, el('strong', {}, check.name), check.ok ? ' well' : ' not well', check.detail ? el('span', { class: 'muted' }, ` – ${check.detail}`) : null))));
+}
+
+function sharing({ servers }) {
+  if (!servers) return '';
+  const state = (one) => (one.gone ? `silent for ${duration(one.silent_seconds)}` : one.draining ? 'is leaving' : 'well');
+  return el('section', { class: 'card', 'aria-labelledby': 'sharing-title' }, el('h2', { id: 'sharing-title' }, 'Servers of this queue'),
+    el('ul', {}, servers.map((one) => el('li', {}, el('strong', {}, one.name ?? 'a server'), one.self ? ' (this one)' : '',
+      ` ${state(one)}`, el('span', { class: 'muted' }, ` – Vigil ${one.version || 'unknown'}, ${many(one.running, 'job')} on ${many(one.workers, 'worker')}`)))));
 }
 
 function modelCard(model) {

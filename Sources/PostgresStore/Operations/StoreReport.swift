@@ -181,12 +181,14 @@ enum Privileges {
         }
         let row = try session.run(
             """
-            SELECT count(*) FROM pg_proc AS p
-            WHERE p.proname IN ('vigil_make_hour', 'vigil_drop_hour', 'vigil_make_files', 'vigil_drop_files')
-            AND pg_function_is_visible(p.oid) AND NOT has_function_privilege(p.oid, 'EXECUTE')
+            SELECT count(*) FILTER (WHERE p.proname IN (
+                    'vigil_make_hour', 'vigil_drop_hour', 'vigil_make_files', 'vigil_drop_files')),
+                count(*) FILTER (WHERE p.proname IN ('vigil_standbys', 'vigil_pressure'))
+            FROM pg_proc AS p WHERE pg_function_is_visible(p.oid) AND NOT has_function_privilege(p.oid, 'EXECUTE')
             """
         ).first
         if try row?.count(0) ?? 0 > 0 { lacking.append("make and drop partitions") }
+        if try row?.count(1) ?? 0 > 0 { lacking.append("ask how the database fares") }
         for name in Functions.names {
             let row = try session.run(
                 """

@@ -6,6 +6,7 @@ enum Schema {
         ("operations", [Hours.step, Hours.copies]),
         ("functions", [Functions.step]),
         ("files", [FileTables.tables, FileTables.partitions]),
+        ("health", [Health.step]),
     ]
 
     /// Which steps were done, when and by which Vigil.

@@ -9,6 +9,7 @@ extension PostgresJobStore {
     /// Takes jobs of this server's models out of the queue, and reads their inputs. A job whose input is damaged fails, by name.
     public func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] {
         guard limit.jobs > 0 else { return [] }
+        try checkCommits()
         let secrets = random.withLock { random in
             (0..<min(limit.jobs, Self.mostClaimed)).map { _ in Int64(bitPattern: random.next() as UInt64) }
         }

@@ -9,6 +9,7 @@ extension PostgresJobStore {
     /// Gives back what is nobody's, ends what is too late, and removes what has expired. Of servers that do so at once each has
     /// other jobs.
     public func expire() async throws(JobStoreError) -> Expired {
+        try checkCommits()
         var expired = Expired()
         do throws(PostgresError) {
             try await heartbeat()

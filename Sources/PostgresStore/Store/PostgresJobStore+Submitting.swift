@@ -23,13 +23,20 @@ extension PostgresJobStore {
 
     /// Commits jobs with their inputs.
     public func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt {
+        if settings.requiresSynchronous, let fault = lackOfStandby, !fault.isEmpty { throw .unavailable(fault) }
         let (batch, handed) = prepare(submission, at: wall)
         for job in handed { inputs.put(job.new.input, of: job.job.id) }
         let bytes = submission.jobs.reduce(0) { $0 + $1.billedBytes }
         let receipt: Receipt
         do throws(PostgresError) {
             receipt = try await pool.run(bytes: bytes) { [self] session throws(PostgresError) in
-                try submit(submission, handed, batch, on: session)
+                let receipt = try submit(submission, handed, batch, on: session)
+                // Another's answer may be here and not yet on the standby.
+                if receipt.origin != .new, settings.requiresSynchronous {
+                    _ = try session.run([Standbys.demand, Standbys.confirmation])
+                }
+                try confirm(on: session)
+                return receipt
             }
         } catch {
             guard !error.isUnsent, await isThere(handed) else {
@@ -79,7 +86,10 @@ extension PostgresJobStore {
                 _ = try session.run([stale(key), insertion(of: key, job.id, batch: nil, isShared: true)])
                 return known
             }
-            if statements.isEmpty { statements = insertions(submission, handed, batch) }
+            if statements.isEmpty {
+                statements = insertions(submission, handed, batch)
+                if settings.requiresSynchronous { statements.insert(Standbys.demand, at: 0) }
+            }
             do throws(PostgresError) {
                 _ = try session.run(statements)
                 return Receipt(jobs: handed.map(\.job), batch: batch, origin: .new)
@@ -168,9 +178,14 @@ extension PostgresJobStore {
     /// Whether jobs were committed though the connection broke before anybody said so.
     private func isThere(_ handed: [Handed]) async -> Bool {
         guard let first = handed.first?.job.id else { return false }
-        for _ in 0..<8 {
-            let found = try? await pool.run(isRepeatable: true) { session throws(PostgresError) in
-                try session.run("SELECT 1 FROM jobs WHERE id = $1::bytea", [.id(first)]).count
+        let end = MonotonicTime.now + ConnectionPool.patience
+        for _ in 0..<8 where MonotonicTime.now < end {
+            let found = try? await pool.run { [self] session throws(PostgresError) in
+                let rows = try session.run([
+                    Statement("SELECT 1 FROM jobs WHERE id = $1::bytea", [.id(first)]), Standbys.confirmation,
+                ])[0]
+                try confirm(on: session)
+                return rows.count
             }
             if let found { return found > 0 }
             // The database is away; who waits for the answer is told so soon.

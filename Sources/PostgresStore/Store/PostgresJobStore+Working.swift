@@ -5,6 +5,7 @@ extension PostgresJobStore {
     /// Lets claims last.
     public func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] {
         guard !tokens.isEmpty else { return [] }
+        try checkCommits()
         let (time, lease) = (time, settings.lease)
         let models = models
         let rows = try await call(on: keeper, isRepeatable: true) { session throws(PostgresError) in
@@ -52,6 +53,7 @@ extension PostgresJobStore {
     public func reportProgress(
         _ token: ClaimToken, partsDone: Int
     ) async throws(JobStoreError) -> ClaimStanding {
+        if areCommitsHeld { return .held }
         let now = MonotonicTime.now
         let known = own.withLock { own -> ClaimStanding? in
             if let told = own.progress[token], told.isTelling || now - told.at < settings.viewAge {
@@ -101,6 +103,7 @@ extension PostgresJobStore {
     public func complete(
         _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?
     ) async throws(JobStoreError) -> Job? {
+        try checkCommits()
         defer { forgetView() }
         _ = inputs.take(token.job)
         let begun = own.withLock { own in

@@ -149,6 +149,9 @@ extension Setting {
             "store-connections", .integer(2...200), .value("8"), "Connections to PostgreSQL at most.",
             in: .jobs, of: [.serve]),
         Setting(
+            "require-synchronous", .boolean, .value("false"),
+            "Take no jobs while PostgreSQL has no synchronous standby that is in sync.", in: .jobs, of: [.serve]),
+        Setting(
             "lease", .integer(2...3_600, .seconds), .value("30"),
             "Seconds after which others do what a server had begun that is gone; with PostgreSQL.", in: .jobs,
             of: [.serve]),
