@@ -60,10 +60,13 @@ extension ScoringWork {
                     bill: bill(of: subject))
                 return (run, lookup)
             }
+            let place = RunningVideos.Place(running: videos.running, lookup: lookup, job: job.id) {
+                [mostNumbers] in videos.archive.load(lookup, most: mostNumbers)
+            }
             let run = VideoRun(
                 making, of: input, at: path, mustBeChecked: !videos.shelf.isFresh(input.token),
                 rows: videos.shelf.rowsPath(of: job.id), by: ffmpeg, paces: videos.paces, manner: manner,
-                expected: subject.expectedFrames, limit: mostNumbers, bill: bill(of: subject))
+                expected: subject.expectedFrames, limit: mostNumbers, among: place, bill: bill(of: subject))
             return (run, lookup)
         }
     }

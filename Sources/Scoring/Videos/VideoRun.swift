@@ -68,16 +68,18 @@ final class VideoRun: Sendable {
     /// The job whose features these are, where they were made before.
     let other: JobID?
     private let bill: RowsBill?
-
+    private let place: RunningVideos.Place?
     /// - Parameters:
     ///   - path: where the video is
     ///   - mustBeChecked: whether a disk may have made something else of it since it came
     ///   - manner: what the time of its frames depends on
     ///   - rows: where finished rows are kept; nil where they are not
     ///   - limit: numbers that its features may have
+    ///   - place: its place among those who want the same features
     init(
         _ making: VideoMaking, of video: VideoInput, at path: String, mustBeChecked: Bool, rows: String?,
-        by ffmpeg: FFmpeg, paces: TowerPaces, manner: VideoManner, expected: Int?, limit: Int, bill: RowsBill? = nil
+        by ffmpeg: FFmpeg, paces: TowerPaces, manner: VideoManner, expected: Int?, limit: Int,
+        among place: RunningVideos.Place, bill: RowsBill? = nil
     ) {
         (self.making, self.ffmpeg, self.paces, self.limit) = (making, ffmpeg, paces, limit)
         self.manner = manner
@@ -87,6 +89,7 @@ final class VideoRun: Sendable {
         self.path = path
         reading = (video, path, mustBeChecked)
         other = nil
+        self.place = place
         self.bill = bill
         let key = making.key(of: video, by: ffmpeg)
         let opened = rows.map { RowsFile.open($0, key: key, width: width, limit: limit) }
@@ -107,7 +110,7 @@ final class VideoRun: Sendable {
         length = making.version.model.configuration.length
         self.path = path
         reading = nil
-        (other, file) = (before.job, nil)
+        (other, file, place) = (before.job, nil, nil)
         self.bill = bill
         known = Matrix(rows: 0, columns: width)
         var made = before.head.made
@@ -129,7 +132,10 @@ final class VideoRun: Sendable {
 
     /// Encodes for a while what has come, and says how many chunks of rows there are.
     func step() throws(JobFailure) -> PartsKnown {
-        if !hasBegun.exchange(true, ordering: .relaxed) { begin() }
+        if !hasBegun.load(ordering: .relaxed), !start() {
+            board.wait(until: Deadline(in: .milliseconds(5))) { $0.isStopped ? () : nil }
+            return PartsKnown(count: chunks.count, isAll: false)
+        }
         _ = try isCounted(isOver: false)
         let deadline = MonotonicTime.now + Self.turn
         while MonotonicTime.now < deadline, let next = awaited() {
@@ -201,6 +207,49 @@ final class VideoRun: Sendable {
         do throws(ModelError) { return try making.tower.tower() } catch {
             throw JobFailure(reason: "no-image-tower", detail: "The model's image tower can't be used: \(error).")
         }
+    }
+}
+
+/// The same features, made by another job at this time.
+extension VideoRun {
+    /// Whether others need not make these features. What was cut short for want of time may come to more the next time.
+    var isOfUse: Bool {
+        board.withLock { board in
+            switch board.outcome {
+            case nil: !board.isStopped
+            case .success(let made)?: made.source.truncatedBy?.hasBytes(of: VideoFrames.Cut.end.rawValue) != true
+            case .failure?: false
+            }
+        }
+    }
+
+    /// Begins, or takes over what has been made meanwhile; false while another job makes it.
+    private func start() -> Bool {
+        guard let other = place.flatMap({ $0.running.leader($0.lookup, for: self) }) else {
+            guard !hasBegun.exchange(true, ordering: .relaxed) else { return true }
+            if let (_, head, values) = place?.kept() {
+                var made = head.made
+                made.source.featuresOfJob = head.job
+                take(made, values, frames: made.source.frames)
+            } else {
+                begin()
+            }
+            return true
+        }
+        let theirs = other.board.withLock { $0 }
+        guard case .success(var made)? = theirs.outcome else {
+            board.withLock { ($0.frames, $0.expected) = (theirs.frames, theirs.expected ?? $0.expected) }
+            return false
+        }
+        guard !hasBegun.exchange(true, ordering: .relaxed) else { return true }
+        if made.source.featuresOfJob == nil { made.source.featuresOfJob = other.place.map { "\($0.job)" } }
+        take(made, theirs.rows, frames: theirs.frames)
+        return true
+    }
+
+    private func take(_ made: VideoMade, _ rows: [Float], frames: Int) {
+        board.withLock { ($0.rows, $0.frames, $0.outcome) = (rows, frames, .success(made)) }
+        board.wakeAll()
     }
 }
 
