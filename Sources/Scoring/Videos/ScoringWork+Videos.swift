@@ -60,11 +60,20 @@ extension ScoringWork {
                     manner: manner, made: before, bill: bill(of: subject))
                 return (run, lookup)
             }
+            let isFetched = videos.shelf.shared != nil && subject.thumbnails > 0
+            // Whose video has to be fetched for its pictures has it for its rows too.
+            let others =
+                isFetched
+                ? nil
+                : RunningVideos.Place(running: videos.running, lookup: lookup, job: job.id) {
+                    [mostNumbers] in videos.archive.load(lookup, most: mostNumbers)
+                }
             let run = VideoRun(
                 making, of: input, at: place,
                 mustBeChecked: videos.shelf.shared == nil && !videos.shelf.isFresh(input.token),
                 rows: videos.shelf.rowsPlace(of: job.token), by: ffmpeg, paces: videos.paces, manner: manner,
-                expected: subject.expectedFrames, limit: mostNumbers, bill: bill(of: subject))
+                expected: subject.expectedFrames, limit: mostNumbers, among: others,
+                bill: bill(of: subject))
             return (run, lookup)
         }
     }

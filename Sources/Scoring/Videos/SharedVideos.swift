@@ -36,7 +36,7 @@ final class SharedVideos: Sendable {
         for (part, start) in stride(from: 0, to: video.bytes, by: files.partBytes).enumerated() {
             guard !Task.isCancelled else { throw .unavailable("the request has ended") }
             let range = start..<min(start + files.partBytes, video.bytes)
-            let read = await LongWork.run(if: true) {
+            let read = await WorkThreads.blocking.run {
                 Result { () throws(FileError) in try opened.bytes(range) }
             }
             switch read {
@@ -94,7 +94,7 @@ final class SharedVideos: Sendable {
         let scratch = scratch
         var piece = 0
         while let bytes = try? await files.made(piece, of: job) {
-            let isWritten = await LongWork.run(if: true) {
+            let isWritten = await WorkThreads.blocking.run {
                 guard let room = DiskRoom(of: scratch), bytes.count <= room.free - VideoShelf.floor(of: room) else {
                     return false
                 }
@@ -104,7 +104,7 @@ final class SharedVideos: Sendable {
             piece += 1
         }
         guard piece > 0 else { return nil }
-        return await LongWork.run(if: true) { try? KeptFeatures(path: file.path) }
+        return await WorkThreads.blocking.run { try? KeptFeatures(path: file.path) }
     }
 
     // MARK: What is made meanwhile

@@ -135,7 +135,7 @@ public final class VideoArchive: JobObserver {
     /// The features of a job, wherever they are; nil where they are not kept.
     func find(_ job: JobID) async -> KeptFeatures? {
         if let shared { return await shared.features(of: job) }
-        return await LongWork.run(if: true) { self.features(of: job) }
+        return await WorkThreads.blocking.run { self.features(of: job) }
     }
 
     /// The features of a job; nil where they are not kept.

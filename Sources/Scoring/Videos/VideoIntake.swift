@@ -24,6 +24,7 @@ public final class VideoIntake: Sendable {
     /// What is kept of them after that.
     let archive: VideoArchive
     let paces = TowerPaces()
+    let running = RunningVideos()
     private let find: @Sendable () -> Decoding
     private let found = Monitor<(decoding: Decoding?, isBegun: Bool)>((nil, false))
     /// A video is looked at before its job is taken, a few at a time.
@@ -109,6 +110,7 @@ public final class VideoIntake: Sendable {
         guard let path = shelf.path(of: video.input.token) else { throw .video(.unfit("its file is gone")) }
         await turns.enter(client)
         defer { turns.leave(client) }
+        guard !Task.isCancelled else { throw .video(.unfit("its client has gone")) }
         let leash = DecoderLeash()
         let result = await withTaskCancellationHandler {
             await WorkThreads.blocking.run { () -> Result<VideoFacts, FrameError> in
@@ -117,7 +119,8 @@ public final class VideoIntake: Sendable {
                         .facts
                 }
                 return Result { () throws(FrameError) in
-                    do throws(FrameError) { return try look() } catch  where error.kind == .interrupted {
+                    do throws(FrameError) { return try look() } catch  where error.kind == .interrupted && !leash.isCut
+                    {
                         return try look()
                     }
                 }

@@ -19,7 +19,7 @@ final class VideoRun: Sendable {
     /// How long a worker waits for frames that do not come.
     private static let patience = Duration.milliseconds(25)
 
-    fileprivate struct Board: Sendable {
+    struct Board: Sendable {
         /// Squares that are to be encoded.
         var images: [[UInt8]]?
         /// Their features.
@@ -51,12 +51,12 @@ final class VideoRun: Sendable {
     let making: VideoMaking
     let ffmpeg: FFmpeg
     let width: Int
-    private let length: Int
+    let length: Int
     private let limit: Int
-    private let paces: TowerPaces
-    private let manner: VideoManner
+    let paces: TowerPaces
+    let manner: VideoManner
     private let leash = DecoderLeash()
-    private let board: Monitor<Board>
+    let board: Monitor<Board>
     private let bench = Mutex<Bench?>(nil)
     /// Where the video is; nil where it is not needed and may be gone.
     let place: VideoPlace?
@@ -66,10 +66,12 @@ final class VideoRun: Sendable {
     private let early: (file: RowsFile?, rows: Matrix)?
     /// What is known of the features before the video, which pictures are made of, is here.
     private let toCome: VideoMade?
-    private let hasBegun = Atomic(false)
+    let hasBegun = Atomic(false)
     /// The job whose features these are, where they were made before.
     let other: JobID?
     private let bill: RowsBill?
+    /// Its place among those who want the same features.
+    let others: RunningVideos.Place?
 
     /// - Parameters:
     ///   - place: where the video is
@@ -77,9 +79,11 @@ final class VideoRun: Sendable {
     ///   - manner: what the time of its frames depends on
     ///   - rows: where finished rows are kept; nil where they are not
     ///   - limit: numbers that its features may have
+    ///   - others: its place among those who want the same features
     init(
         _ making: VideoMaking, of video: VideoInput, at place: VideoPlace, mustBeChecked: Bool, rows: RowsPlace?,
-        by ffmpeg: FFmpeg, paces: TowerPaces, manner: VideoManner, expected: Int?, limit: Int, bill: RowsBill? = nil
+        by ffmpeg: FFmpeg, paces: TowerPaces, manner: VideoManner, expected: Int?, limit: Int,
+        among others: RunningVideos.Place?, bill: RowsBill? = nil
     ) {
         (self.making, self.ffmpeg, self.paces, self.limit) = (making, ffmpeg, paces, limit)
         self.manner = manner
@@ -89,6 +93,7 @@ final class VideoRun: Sendable {
         self.place = place
         reading = (video, place, mustBeChecked, rows)
         (other, toCome) = (nil, nil)
+        self.others = others
         self.bill = bill
         if case .file(let path) = rows {
             let opened = RowsFile.open(path, key: making.key(of: video, by: ffmpeg), width: width, limit: limit)
@@ -113,7 +118,7 @@ final class VideoRun: Sendable {
         length = making.version.model.configuration.length
         self.place = place
         reading = nil
-        (other, early) = (before.job, nil)
+        (other, early, others) = (before.job, nil, nil)
         self.bill = bill
         var made = before.head.made
         made.source.featuresOfJob = before.head.job
@@ -136,7 +141,10 @@ final class VideoRun: Sendable {
 
     /// Encodes for a while what has come, and says how many chunks of rows there are.
     func step() throws(JobFailure) -> PartsKnown {
-        if !hasBegun.exchange(true, ordering: .relaxed) { begin() }
+        if !hasBegun.load(ordering: .relaxed), !start() {
+            board.wait(until: Deadline(in: .milliseconds(5))) { $0.isStopped ? () : nil }
+            return PartsKnown(count: chunks.count, isAll: false)
+        }
         _ = try isCounted(isOver: false)
         let deadline = MonotonicTime.now + Self.turn
         while MonotonicTime.now < deadline, let next = awaited() {
@@ -211,62 +219,9 @@ final class VideoRun: Sendable {
     }
 }
 
-/// What is known of it while it is worked on.
-extension VideoRun {
-    /// The chunks of the rows that there are: until all have come, those that are whole.
-    var chunks: Chunks {
-        board.withLock { board in
-            let rows = board.rows.count / max(width, 1)
-            let isOver = if case .success? = board.outcome { true } else { false }
-            return Chunks(snippets: isOver ? rows : rows / length * length, length: length)
-        }
-    }
-
-    /// Some of the rows.
-    func rows(_ range: Range<Int>) -> ArraySlice<Float> {
-        board.withLock { $0.rows[range.lowerBound * width..<range.upperBound * width] }
-    }
-
-    /// All of them.
-    var features: [Float] { board.withLock { $0.rows } }
-
-    /// What came; nil before all has.
-    var made: VideoMade? { board.withLock { board in board.outcome.flatMap { try? $0.get() } } }
-
-    /// How far it is, in what the job costs.
-    func standing(parts: Int, partsDone: Int) -> JobStanding {
-        let board = board.withLock { $0 }
-        let isOver = board.outcome != nil
-        let rows = board.rows.count / max(width, 1)
-        let chunks = isOver ? Chunks(snippets: rows, length: length).count : nil
-        let share = isOver ? 1 : board.expected.map { min(Double(board.frames) / Double(max($0, 1)), 0.999) } ?? 0
-        let progress = VideoProgress(
-            phase: isOver ? .score : board.began == nil ? .decode : .embed, frames: board.frames,
-            expectedFrames: board.expected, rows: rows, chunksDone: partsDone, chunks: chunks)
-        return JobStanding(
-            partsDone: min(Int(share * Double(parts)), max(parts - 1, 0)), secondsLeft: secondsLeft(board, isOver),
-            note: progress.coded,
-            parts: isOver
-                ? nil : making.parts(of: board.frames, isMade: false, paces, secondsPerChunk: nil))
-    }
-
-    private func secondsLeft(_ board: Board, _ isOver: Bool) -> Double? {
-        if isOver { return 0 }
-        guard let expected = board.expected else { return nil }
-        let left = Double(max(expected - board.frames, 0))
-        if let began = board.began, board.frames > began.frames {
-            let each = (MonotonicTime.now - began.at).inSeconds / Double(board.frames - began.frames)
-            // The first frames of a video say little of the others'.
-            if board.frames - began.frames >= 16 { paces.record(secondsPerFrame: each, in: manner) }
-            return left * each
-        }
-        return paces.seconds(frames: Int(left), in: manner)
-    }
-}
-
 /// Reading, on a thread of its own.
 extension VideoRun {
-    private func begin() {
+    func begin() {
         guard let reading else { return fetch() }
         let (board, leash, making, ffmpeg, bill) = (board, leash, making, ffmpeg, bill)
         let (video, width, limit, early) = (reading.video, width, limit, early)
