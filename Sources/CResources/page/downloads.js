@@ -82,7 +82,7 @@ export function report(job, scores, events, cut, seconds, review, pictures = [])
     result.caveat ? el('p', { class: 'note' }, `${result.caveat}.`) : '',
     result.untrained ? el('p', { class: 'note' }, "The model's weights are random: these scores mean nothing.") : '',
     el('p', {}, `${many(events.length, 'event')} at a threshold of ${cut.threshold}. The whole: anomaly ${score(result.video.coarse)}, ${result.video.label}.`),
-    chart(scores, events, cut, seconds), classes(scores), isJudged ? el('p', {}, progress(judged(scores, cut, review))) : '',
+    chart(scores, events, cut, seconds), classes(scores), isJudged ? el('p', {}, progress(judged(events, review))) : '',
     pictures.length ? el('div', { class: 'shots' }, pictures.map(({ event, url }) => el('figure', {},
       el('img', { src: url, alt: `${event.label} at ${time(event.start)}` }), el('figcaption', {}, `${event.label}, ${time(event.start)}`)))) : '',
     el('h2', {}, 'Events'),

@@ -379,17 +379,29 @@ export class Timeline {
   }
 
   paintEvents(context) {
-    const [plain, strong] = [new Path2D(), new Path2D()];
-    for (const event of this.events) {
-      if (event.end < this.from || event.start > this.to) continue;
-      const left = Math.max(this.gutter, this.x(event.start));
-      const right = Math.min(this.gutter + this.plotWidth, this.x(event.end));
-      (event === this.selected ? strong : plain).rect(left, PAD, Math.max(1, right - left), this.chart);
-    }
     context.fillStyle = colour('band');
-    context.fill(plain);
+    const others = this.selected ? this.events.filter((event) => event !== this.selected) : this.events;
+    this.paintStretches(context, others, this.from, this.to, PAD, this.chart);
     context.fillStyle = colour('band-strong');
-    context.fill(strong);
+    if (this.selected) this.paintStretches(context, [this.selected], this.from, this.to, PAD, this.chart);
+  }
+
+  /** Events between two snippets as stripes: those that share a pixel are one, so that there are no more than pixels. */
+  paintStretches(context, events, from, to, top, height) {
+    const scale = this.plotWidth / (to - from);
+    let [begin, end] = [0, 0];
+    const flush = () => end > begin && context.fillRect(this.gutter + begin, top, end - begin, height);
+    for (const event of events) {
+      if (event.end < from || event.start > to) continue;
+      const left = Math.max(0, (event.start - from) * scale);
+      const right = Math.min(this.plotWidth, Math.max(left + 1, (event.end - from) * scale));
+      if (end > begin && left < Math.ceil(end)) end = Math.max(end, right);
+      else {
+        flush();
+        [begin, end] = [left, right];
+      }
+    }
+    flush();
   }
 
   paintCurve(context, scores, plainName, highName) {
@@ -585,12 +597,8 @@ export class Timeline {
     context.fillRect(this.gutter, 2, this.plotWidth, OVERVIEW - 4);
     context.drawImage(this.whole, 0, 0, this.whole.width, this.whole.height, this.gutter, 2, this.plotWidth, OVERVIEW - 4);
     const all = this.scores.snippets;
-    const marks = new Path2D();
-    for (const event of this.events) {
-      marks.rect(this.gutter + (event.start / all) * this.plotWidth, 2, Math.max(1, ((event.end - event.start) / all) * this.plotWidth), 4);
-    }
     context.fillStyle = colour('alert');
-    context.fill(marks);
+    this.paintStretches(context, this.events, 0, all, 2, 4);
     const left = this.gutter + (this.from / all) * this.plotWidth;
     const right = this.gutter + (this.to / all) * this.plotWidth;
     context.fillStyle = colour('veil');
@@ -612,14 +620,12 @@ export class Timeline {
     canvas.height = height;
     const context = canvas.getContext('2d');
     const all = this.scores.snippets;
-    const curve = new Path2D();
     const pyramid = this.scores.coarsePyramid;
+    context.fillStyle = colour('accent');
     for (let column = 0; column < columns; column += 1) {
       pyramid.look((column / columns) * all, ((column + 1) / columns) * all);
-      if (pyramid.most >= 0) curve.rect(column, height - pyramid.most * (height - 8) - 1, 1, pyramid.most * (height - 8) + 1);
+      if (pyramid.most >= 0) context.fillRect(column, height - pyramid.most * (height - 8) - 1, 1, pyramid.most * (height - 8) + 1);
     }
-    context.fillStyle = colour('accent');
-    context.fill(curve);
     return canvas;
   }
 

@@ -290,6 +290,55 @@ with Server() as server, Browser() as browser:
         browser.until("!document.querySelector('tr.selected .chip')")
         equal("the same key takes it back", requests.get(path, timeout=60).json()["verdicts"], [])
 
+    with group("a note that somebody else was quicker than"):
+        button = "[...document.querySelectorAll('.judgement button')].find(one => one.textContent === '%s').click(); 0"
+        field = "document.querySelector('#verdict-note').value"
+
+        def meanwhile(**said):
+            now = requests.get(path, timeout=60).json()
+            event = job["result"]["segments"][0]
+            more = [{"start": event["start"], "end": event["end"], **said}]
+            requests.put(path, json={"verdicts": more}, headers={"If-Match": f'"{now["revision"]}"'}, timeout=60).raise_for_status()
+
+        def types(text):
+            browser.js("document.querySelector('#verdict-note').select(); 0")
+            browser.js("document.querySelector('#verdict-note').focus()")
+            browser.call("Input.insertText", text=text)
+
+        types("not said yet")
+        browser.js("document.querySelector('#threshold').value = 0.6; document.querySelector('#threshold').dispatchEvent(new Event('input'))")
+        browser.until("document.querySelector('.judgement .muted')?.textContent.includes('once you say')")
+        equal("what is typed stays while the threshold moves, with the focus", browser.js(f"[{field}, document.activeElement.id]"), ["not said yet", "verdict-note"])
+        browser.js(button % "False alarm")
+        browser.until(f"fetch('{path}').then(a => a.json()).then(a => a.verdicts[0]?.note === 'not said yet')")
+        browser.until("document.querySelector('tr.selected .chip.false_alarm')")
+        meanwhile(verdict="true_alarm", label="fight", note="two men")
+        types("a cat on the wall")
+        browser.key("Enter")
+        told = browser.until("document.querySelector('.judgement .notice')?.textContent")
+        contains("both are shown", told, "true alarm, fight: “two men”", "false alarm", "“a cat on the wall”")
+        equal("what was typed is still there", browser.js(field), "a cat on the wall")
+        equal("and nothing was overwritten", [one["note"] for one in requests.get(path, timeout=60).json()["verdicts"]], ["two men"])
+        fit(browser, "two verdicts")
+        types("a cat on the wall, not men")
+        browser.js(button % "Keep mine instead")
+        browser.until("document.querySelector('.judgement') && !document.querySelector('.judgement .notice')")
+        kept = [(one["verdict"], one["note"]) for one in requests.get(path, timeout=60).json()["verdicts"]]
+        equal("one's own may stay", kept, [("false_alarm", "a cat on the wall, not men")])
+        meanwhile(verdict="true_alarm", note="men")
+        types("a cat")
+        browser.key("Enter")
+        browser.until("document.querySelector('.judgement .notice')")
+        browser.js(button % "Leave theirs")
+        equal("or the other's", browser.until(f"!document.querySelector('.judgement .notice') && {field}"), "men")
+        equal("which nobody has changed", [one["note"] for one in requests.get(path, timeout=60).json()["verdicts"]], ["men"])
+        meanwhile(verdict="true_alarm", note="men")
+        now = requests.get(path, timeout=60).json()
+        requests.put(path, json={"verdicts": []}, headers={"If-Match": f'"{now["revision"]}"'}, timeout=60).raise_for_status()
+        browser.open("about:blank")
+        browser.open(f"{server.url}/#/job/{job['id']}")
+        browser.until("document.querySelector('#reviewed-title')?.parentNode.textContent.includes('None of')")
+
     with group("an event that was missed"):
         browser.js("document.querySelector('#reviewed-title').parentNode.querySelector('details').open = true")
         browser.js("document.querySelector('#missed-from').value = 100; document.querySelector('#missed-to').value = 104; document.querySelector('#missed-label').value = 'fall'")
