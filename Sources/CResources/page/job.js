@@ -2,7 +2,7 @@
 
 import { againForm } from './again.js';
 import { Refusal, ask, at, follow, json } from './api.js';
-import { announce, clock, count, duration, el, many, nextFrame, percent, score, when } from './dom.js';
+import { announce, clock, count, duration, el, many, nextFrame, percent, score, sentence, when } from './dom.js';
 import { downloads } from './downloads.js';
 import { chip } from './lists.js';
 import { Drafts, Missed, Overtaken, Precisions, Review, judged, judgement, progress, sayingOf, words } from './review.js';
@@ -209,8 +209,8 @@ class JobView {
     }
     if (job.status === 'cancelled') notices.push(el('div', { class: 'notice' }, el('strong', {}, 'Cancelled'), 'It was not scored to its end.'));
     if (job.result?.untrained) notices.push(el('div', { class: 'notice bad' }, el('strong', {}, 'The model is untrained'), 'Its weights are random: the scores mean nothing.'));
-    if (job.result?.caveat) notices.push(el('div', { class: 'notice' }, el('strong', {}, 'A demo model'), `${job.result.caveat}.`));
-    for (const warning of job.warnings ?? []) notices.push(el('div', { class: 'notice' }, el('strong', {}, 'Warning'), warning));
+    if (job.result?.caveat) notices.push(el('div', { class: 'notice' }, el('strong', {}, 'A demo model'), sentence(job.result.caveat)));
+    for (const warning of job.warnings ?? []) notices.push(el('div', { class: 'notice' }, el('strong', {}, 'Warning'), sentence(warning)));
     this.notices.replaceChildren(...notices);
   }
 
@@ -481,6 +481,16 @@ class JobView {
     this.eventsTable.append(all);
     const place = focused === undefined ? -1 : shown.findIndex((event) => event.start === focused);
     if (place >= 0) rows[place].querySelector('button').focus({ preventScroll: true });
+    this.revealRow(shown.indexOf(this.selected));
+  }
+
+  /** Brings the row of the event that was chosen into view of its table, which scrolls by itself. */
+  revealRow(index) {
+    if (this.revealed === this.selected || index < 0) return;
+    this.revealed = this.selected;
+    const [row, table] = [this.eventRows.children[index], this.eventsTable];
+    const top = row.offsetTop - row.offsetHeight;
+    if (top < table.scrollTop || top + 3 * row.offsetHeight > table.scrollTop + table.clientHeight) table.scrollTop = top - table.clientHeight / 3;
   }
 
   eventRow() {

@@ -1,6 +1,6 @@
 // The timeline: the anomaly score with a threshold to drag, the classes below it as a heat map, the whole above it.
 
-import { clock, colour, count, el, nextFrame, score } from './dom.js';
+import { clock, colour, count, el, nextFrame, roundStep, score } from './dom.js';
 import { heatColours, inkOf } from './heat.js';
 
 const PAD = 10;
@@ -371,10 +371,7 @@ export class Timeline {
     const isTime = this.unit === 'time' && seconds;
     const scale = isTime ? seconds : this.unit === 'frames' ? this.scores.framesPerSnippet : 1;
     const wanted = ((this.to - this.from) * scale * 90) / this.plotWidth;
-    const steps = isTime
-      ? [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400]
-      : Array.from({ length: 24 }, (_, power) => [1, 2, 5][power % 3] * 10 ** Math.floor(power / 3));
-    const step = steps.find((one) => one >= wanted) ?? steps.at(-1);
+    const step = roundStep(wanted, isTime);
     return { step, digits: step < 1 ? 1 : 0, scale };
   }
 
