@@ -227,6 +227,15 @@ with Server() as server, Browser() as browser:
         browser.key("Enter")
         contains("a refusal in the server's words", browser.until("document.querySelector('.drop [role=alert]')?.textContent"), "CSV")
         check("the file is still there", browser.js("document.querySelectorAll('.chosen li').length === 1"))
+        browser.js(
+            "(() => { document.querySelector('.chosen button').click(); const all = new DataTransfer();"
+            " all.items.add(new File([new Uint8Array([0x89, 72, 68, 70, 13, 10, 26, 10]), new Uint8Array(1000)], 'features.h5'));"
+            " document.querySelector('.drop').dispatchEvent(new DragEvent('drop', {dataTransfer: all, bubbles: true, cancelable: true})); })()"
+        )
+        browser.until("document.querySelector('.chosen li')?.textContent.includes('features.h5')")
+        browser.key("Enter")
+        told = browser.until("document.querySelector('.drop [role=alert]')?.textContent.includes('HDF5') && document.querySelector('.drop [role=alert]').textContent")
+        contains("and what to do with HDF5", told, "h5py.File(FILE)", "numpy.save")
     clean(browser, server, "uploads", but=["422"])
 
     with group("a review"):
