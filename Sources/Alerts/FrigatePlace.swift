@@ -108,6 +108,7 @@ public final class FrigatePlace: AlertPlace {
     /// What makes an event; one that is over already with how long it was.
     static func creation(of begin: Alert, endingWith end: Alert?) -> Message {
         let alert = end ?? begin
+        let (camera, label) = (alert.camera.percentEncodedPart, alert.label.percentEncodedPart)
         let body = JSONWriter.document { json in
             json.object { json in
                 json.member("source_type", "api")
@@ -120,7 +121,8 @@ public final class FrigatePlace: AlertPlace {
             }
         }
         return Message(
-            method: "POST", path: "/api/events/\(alert.camera.percentEncodedPart)/\(alert.label.percentEncodedPart)/create", body: body)
+            method: "POST",
+            path: "/api/events/\(camera)/\(label)/create", body: body)
     }
 
     /// What ends an event.

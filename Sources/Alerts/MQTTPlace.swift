@@ -110,7 +110,9 @@ public struct MQTTTopics: Sendable, Equatable {
     public var gone: MQTTMessage { MQTTMessage(topic: status, payload: Array("offline".utf8), isRetained: true) }
 
     /// What of a camera is below; `status` is no camera's.
-    private func topic(_ camera: String, _ last: String) -> String { "\(prefix)/camera/\(camera.percentEncodedPart)/\(last)" }
+    private func topic(_ camera: String, _ last: String) -> String {
+        "\(prefix)/camera/\(camera.percentEncodedPart)/\(last)"
+    }
 
     /// What is told by an alert.
     ///

@@ -390,7 +390,9 @@ extension MemoryJobStore.State {
         let late = table.endOverdue(wall: wall, now: now)
         if !late.isEmpty { overdue += late.map { ended($0, now: now) } }
         for id in table.expired(now: now) {
-            if registry.isAwaited(id), let endedAt = table.records[id]?.endedAt, now - endedAt < CallbackNote.longest { continue }
+            if registry.isAwaited(id), let endedAt = table.records[id]?.endedAt, now - endedAt < CallbackNote.longest {
+                continue
+            }
             if forget(id) { expired += 1 }
         }
     }

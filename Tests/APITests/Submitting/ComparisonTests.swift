@@ -19,7 +19,8 @@ struct ComparisonTests {
 
     init() async throws {
         service = try await SmallService.make([
-            .init(name: "one", seed: 1), .init(name: "two", seed: 2), .init(name: "wide", seed: 3, width: 32), .init(name: "copy", seed: 1),
+            .init(name: "one", seed: 1), .init(name: "two", seed: 2), .init(name: "wide", seed: 3, width: 32),
+            .init(name: "copy", seed: 1),
         ])
         try service.scoring.start()
     }
