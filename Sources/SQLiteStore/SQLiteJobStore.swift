@@ -34,6 +34,8 @@ public final class SQLiteJobStore: JobStore {
         /// Whether a time of day that has gone on for more than a day since the store was last written to is right, so that
         /// what has expired by it is removed at once, not only after a day.
         public var believesClock = false
+        /// The bytes that may be put beside jobs in all.
+        public var remarkBytes = 256 << 20
         /// The bytes of queued inputs that are held in memory too.
         public var cacheBytes = 64 << 20
         /// Told of each transaction that was committed: how long it took, and how many steps shared it. Called on the writer's
@@ -75,6 +77,8 @@ public final class SQLiteJobStore: JobStore {
     let noted: Mutex<(wall: WallTime, now: MonotonicTime)>
     /// How many transactions there were when the store was last looked after.
     let lookedAfter = Mutex((transactions: 0, broughtIn: MonotonicTime(nanoseconds: 0)))
+    /// No fewer bytes than are beside jobs; nil until they are counted.
+    let remarkBytes = Mutex<Int?>(nil)
     private let isClosed = Atomic(false)
 
     /// Opens the store in `folder`, which has no other process on it, and takes back what an earlier one was doing.

@@ -6,7 +6,7 @@ extension StoreReport {
     /// A line a fact.
     func text(_ place: String) -> [UInt8] {
         var lines = [isWhole ? "\(place) is whole: \(jobs) jobs" : "\(place): not all is as it should be"]
-        lines += faults.map { "fault: \($0)" } + damages.map { "job \($0.job): \($0.reason)" }
+        lines += faults.map { "fault: \($0)" } + told.map(\.text)
         lines += notes.map { "note: \($0)" }
         return Array(lines.joined(separator: "\n").utf8)
     }
@@ -20,16 +20,12 @@ extension StoreReport {
                 json.member("jobs", jobs)
                 json.member("faults", faults)
                 json.member("notes", notes)
-                json.key("damages")
-                json.array(damages) { json, damage in
-                    json.object { json in
-                        json.member("job", damage.job)
-                        json.member("reason", damage.reason)
-                    }
-                }
+                json.member(told)
             }
         }
     }
+
+    private var told: [ToldDamage] { damages.map { ToldDamage(reason: $0.reason, job: $0.job) } }
 }
 
 extension StoreStatistics {
