@@ -45,7 +45,7 @@ struct WorkThreadsTests {
         .timeLimit(.minutes(10)))
     func bounded() async {
         let threads = WorkThreads(1, name: "test")
-        let log = Mutex<[Int]>([])
+        let log = Monitor<[Int]>([])
         let (first, begun) = (BlockingLatch<Void>(), BlockingLatch<Void>())
         let deadline = Deadline(in: .seconds(300))
         let blocked = Task {
@@ -59,11 +59,11 @@ struct WorkThreadsTests {
                 group.addTask { await threads.run { log.withLock { $0.append(number) } } }
                 while threads.waiting <= number { await Task.yield() }
             }
-            #expect(log.withLock(\.isEmpty))
+            #expect(log.withLock { $0.isEmpty })
             first.set(())
         }
         await blocked.value
-        #expect(log.withLock(\.self) == Array(0..<8))
+        #expect(log.withLock { $0 } == Array(0..<8))
     }
 
     @Test("what nobody waits for any more is left out", .timeLimit(.minutes(10)))
@@ -84,7 +84,8 @@ struct WorkThreadsTests {
         #expect(await unwanted.value == nil)
         first.set(())
         await blocked.value
-        #expect(!wasDone.isUp.load(ordering: .relaxed))
+        let isDone = wasDone.isUp.load(ordering: .relaxed)
+        #expect(!isDone)
         #expect(await threads.runIfWanted { 5 } == 5)
     }
 
