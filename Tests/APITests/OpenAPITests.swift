@@ -260,9 +260,22 @@ struct OpenAPITests {
                     settings: settings), openAPI: [])
             try conformance.check(await other.describeServer(detailed: false, to: .key("a")).bytes, "Server")
         }
+        let store = WatchedStore(clock: ManualClock())
+        let shared = VigilService(
+            ScoringService(models: service.scoring.models, backlog: Backlog(store: store), workers: 1), openAPI: [])
+        let servers = [true, false].map { isSelf in
+            SharedStanding.Server(
+                name: "a:1", version: "0.1.0", startedAt: WallTime(milliseconds: 0), silent: .milliseconds(1_500),
+                activity: ServerActivity(workers: 2, running: 1), isSelf: isSelf)
+        }
+        store.share(SharedStanding(servers: servers, patience: .seconds(3), pressure: .init()))
+        for isDetailed in [true, false] {
+            try conformance.check(await shared.describeServer(detailed: isDetailed, to: .key("a")).bytes, "Server")
+        }
         #expect(conformance.differences == [])
         let schemas = [
-            "Server", "ServerProcessors", "ServerMemory", "ServerLimits", "ServerVideos", "ServerStore", "ServedModel",
+            "SharingServer", "Server", "ServerProcessors", "ServerMemory", "ServerLimits", "ServerVideos",
+            "ServerStore", "ServedModel",
         ]
         #expect(conformance.unseen(in: schemas) == [])
     }

@@ -33,7 +33,7 @@ struct ResumptionTests {
         let server = try TLSContext(try #require(TestCertificates.shared).configuration())
         let client = try #require(SSL_CTX_new(TLS_client_method()))
         defer { SSL_CTX_free(client) }
-        SSL_ctrl(client, SSL_CTRL_SET_MAX_PROTO_VERSION, Int(TLS1_2_VERSION), nil)
+        SSL_CTX_ctrl(client, SSL_CTRL_SET_MAX_PROTO_VERSION, Int(TLS1_2_VERSION), nil)
         let first = try Self.shakeHands(server, client, nil)
         let second = try Self.shakeHands(server, client, first.session.pointer)
         let third = try Self.shakeHands(server, client, second.session.pointer)

@@ -13,6 +13,7 @@ final class WatchedStore: JobStore {
         var failure: JobStoreError?
         var writeFault: JobStoreError?
         var callbacks = Callbacks()
+        var standing: SharedStanding?
         var awaitingSettled: [JobID: CheckedContinuation<Void, Never>] = [:]
     }
 
@@ -29,6 +30,11 @@ final class WatchedStore: JobStore {
     private let state = Mutex(State())
 
     init(clock: ManualClock) { store = MemoryJobStore(clock: clock) }
+
+    /// From now on these share the store.
+    func share(_ standing: SharedStanding) { state.withLock { $0.standing = standing } }
+
+    func standing() async throws(JobStoreError) -> SharedStanding? { state.withLock(\.standing) }
 
     /// How often a result was read.
     func reads(_ id: JobID) -> Int { state.withLock { $0.reads[id, default: 0] } }
