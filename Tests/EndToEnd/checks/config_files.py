@@ -95,6 +95,20 @@ with group("vigil config check"):
         equal(f"a canary {text}", ran.code, code)
         contains("by its key", ran.err, "canary.yaml:1", "key canary")
     equal("a file that is not there", run("config", "check", folder / "absent.yaml").code, 66)
+    # One rule, whoever names it: a server does not begin without it.
+    absent = folder / "absent"
+    for option, value, env in (
+        ("model", absent, {}),
+        ("models", absent, {}),
+        ("models", absent, {"VIGIL_MODELS": str(absent)}),
+        ("canary", f"tiny-demo={absent}:5%", {}),
+        ("canary", f"tiny-demo={absent}:5%", {"VIGIL_CANARY": f"tiny-demo={absent}:5%"}),
+    ):
+        words = [] if env else [f"--{option}", value]
+        ran = run("serve", "--port", "0", "--state", "memory", *words, env=env)
+        check(f"{option} that is not there", ran.code == 66 and "no such f" in ran.err, f"{ran.code} {shown(ran.err)}")
+    ran = run("serve", "--port", "0", "--state", "memory", "--models", folder / "keys.txt")
+    check("models that are no folder", ran.code == 64 and "expected a folder" in ran.err, f"{ran.code} {shown(ran.err)}")
 
 with group("hostile YAML"):
     bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
