@@ -79,7 +79,7 @@ retries = {
     "/gone": [500, 410],
     "/moved": [(307, {"Location": "/target"}), 204],
     "/slow": [(503, {"Retry-After": "8"}), 204],
-    "/kept": [(503, {"Retry-After": "10"}), 204],
+    "/later-still": [(503, {"Retry-After": "10"}), 204],
     "/hang": ["hang"],
 } | {f"/forgotten-{number}": [(503, {"Retry-After": "10"}), 204] for number in range(20)}
 with (
@@ -98,7 +98,7 @@ with (
                 break
         equal("one is forgotten meanwhile", status, 204)
         # Its next try is due later than one of the other would have been.
-        post(server, receiver.url + "/kept")
+        post(server, receiver.url + "/later-still")
         early = ("/later", "/gone", "/moved", "/slow")
         jobs = {path: post(server, receiver.url + path).json()["id"] for path in early}
         for _ in range(HANGING):
@@ -158,7 +158,7 @@ with (
         calls = receiver.wait("/slow", 2)
         pause = calls[1].at - calls[0].at if len(calls) > 1 else 0
         check("not before Retry-After", 7.9 < pause < 60, f"{pause:.1f} s")
-        equal("one that was due later is told again", len(receiver.wait("/kept", 2)), 2)
+        equal("one that was due later is told again", len(receiver.wait("/later-still", 2)), 2)
         equal("no callback of a job that is forgotten", len(receiver.at(forgotten)), 1)
         equal("none again after 200", len(receiver.at("/later")), 2)
         contains("the log says so", says(server, jobs["/gone"], "ended by its receiver"), "ended by its receiver")
