@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What make test runs: the suites of the package, then the end-to-end scripts, which start the real binary.
+# What make test runs: the end-to-end scripts, which start the real binary, and the suites of the package beside them.
 #   JOBS=n          end-to-end checks at a time
 #   WHOLE_MODULES=1 builds less, as Tests/build.sh says
 set -euo pipefail
@@ -7,10 +7,8 @@ cd "$(dirname "$0")/.."
 exec </dev/null
 
 deploy/setup.sh build test
-rm -f .build/tests-are-built
-Tests/build.sh
-touch .build/tests-are-built
-bundle=$(swift build --show-bin-path)/vigilPackageTests.xctest
+swift build -c release --product vigil
+vigil=$(swift build -c release --product vigil --show-bin-path)/vigil
 
 logs=$(mktemp -d "${TMPDIR:-/tmp}/vigil-tests.XXXXXX")
 # Suites and servers sync thousands of small files, and none cuts the power: in memory, where there is plenty, they wait for no
@@ -29,9 +27,21 @@ fi
 # The golden checkpoints, half a gigabyte each, are made once for both.
 export CHECKPOINTS=${CHECKPOINTS:-$scratch/checkpoints}
 running=()
-# An interrupt takes along what runs beside.
-trap 'kill ${running[@]+"${running[@]}"} 2>/dev/null || true; rm -rf "$logs" "$scratch"' EXIT
+# An interrupt takes along what runs beside, and so does a build that fails.
+trap 'kill -- ${running[@]+"${running[@]/#/-}"} 2>/dev/null || true; rm -rf "$logs" "$scratch"' EXIT
 trap 'exit 130' INT TERM
+# Runs a command beside, as a group of processes that ends as one.
+beside() {
+    set -m
+    "$@" &
+    running+=($!)
+    set +m
+}
+
+# The checks wait most of their time, so that the tests are built beside them.
+if [ -x Tests/EndToEnd/run.sh ]; then beside env TMPDIR="$scratch" VIGIL="$vigil" Tests/EndToEnd/run.sh; fi
+Tests/build.sh
+bundle=$(swift build --show-bin-path)/vigilPackageTests.xctest
 
 # The suites in a process of their own, which swift test would not allow beside a build or each other.
 suites() {
@@ -48,26 +58,20 @@ suites() {
 
 # Each process runs its tests one after another: beside tests that compute in the same process, those that wait for
 # others' threads would do so past their limits. Three run at a time; the last part begins where the shortest has ended, so
-# that none takes as long as the end-to-end scripts, which begin at once too.
+# that none takes as long as the end-to-end scripts.
 sockets='^(HTTPClientTests|TLSTests|WebhooksTests)\.|^HTTPTests\.(Server|RuleTable|Listening|CompressionServer|QuietStream|CaseSuite)Tests'
 stores='^(JobsTests|SQLiteStoreTests)\.'
 models='^(CLIP|Tensors|VadCLIP|Engine|Training|Evaluation|Datasets|Extraction)Tests\.'
-suites store --filter "$stores" &
-running+=($!)
-suites other --skip "$sockets" --skip "$stores" --skip "$models" &
-running+=($!)
-{
-    code=0
+beside suites store --filter "$stores"
+beside suites other --skip "$sockets" --skip "$stores" --skip "$models"
+others() {
+    local code=0
     suites socket --filter "$sockets" || code=1
     suites model --filter "$models" || code=1
-    exit "$code"
-} &
-running+=($!)
+    return "$code"
+}
+beside others
 failed=0
-if [ -x Tests/EndToEnd/run.sh ]; then
-    swift build -c release --product vigil
-    TMPDIR=$scratch VIGIL="$(swift build -c release --product vigil --show-bin-path)/vigil" Tests/EndToEnd/run.sh || failed=1
-fi
 for one in "${running[@]}"; do wait "$one" || failed=1; done
 running=()
 exit "$failed"

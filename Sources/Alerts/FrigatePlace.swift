@@ -108,6 +108,7 @@ public final class FrigatePlace: AlertPlace {
     /// What makes an event; one that is over already with how long it was.
     static func creation(of begin: Alert, endingWith end: Alert?) -> Message {
         let alert = end ?? begin
+        let (camera, label) = (alert.camera.percentEncodedPart, alert.label.percentEncodedPart)
         let body = JSONWriter.document { json in
             json.object { json in
                 json.member("source_type", "api")
@@ -120,12 +121,13 @@ public final class FrigatePlace: AlertPlace {
             }
         }
         return Message(
-            method: "POST", path: "/api/events/\(alert.camera.pathPart)/\(alert.label.pathPart)/create", body: body)
+            method: "POST",
+            path: "/api/events/\(camera)/\(label)/create", body: body)
     }
 
     /// What ends an event.
     static func end(of id: String) -> Message {
-        Message(method: "PUT", path: "/api/events/\(id.pathPart)/end", body: Array("{}".utf8))
+        Message(method: "PUT", path: "/api/events/\(id.percentEncodedPart)/end", body: Array("{}".utf8))
     }
 
     /// How long a segment was, in whole seconds; a second where that is not known, for an event has to last.
@@ -166,29 +168,5 @@ public final class FrigatePlace: AlertPlace {
                 reason: words, retryAfter: answer.head.retryAfter.flatMap { RetryAfter.delay($0, now: now) })
         default: return .refused(reason: words)
         }
-    }
-}
-
-extension String {
-    /// As one part of a path (RFC 3986): what is not unreserved is percent-encoded.
-    var pathPart: String {
-        var text = ""
-        for byte in utf8 {
-            if ASCII.isAlphanumeric(byte) || "-_~.".utf8.contains(byte) {
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                text += "%" + byte.hexadecimal
-            }
-        }
-        // A part of dots alone is no name but a way.
-        return text.utf8.allSatisfy { $0 == UInt8(ascii: ".") } ? text.utf8.map { _ in "%2E" }.joined() : text
-    }
-}
-
-extension UInt8 {
-    /// Two digits, in capitals.
-    var hexadecimal: String {
-        let digits = Array("0123456789ABCDEF".unicodeScalars)
-        return "\(digits[Int(self >> 4)])\(digits[Int(self & 15)])"
     }
 }

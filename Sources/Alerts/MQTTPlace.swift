@@ -110,7 +110,9 @@ public struct MQTTTopics: Sendable, Equatable {
     public var gone: MQTTMessage { MQTTMessage(topic: status, payload: Array("offline".utf8), isRetained: true) }
 
     /// What of a camera is below; `status` is no camera's.
-    private func topic(_ camera: String, _ last: String) -> String { "\(prefix)/camera/\(camera.pathPart)/\(last)" }
+    private func topic(_ camera: String, _ last: String) -> String {
+        "\(prefix)/camera/\(camera.percentEncodedPart)/\(last)"
+    }
 
     /// What is told by an alert.
     ///
@@ -177,15 +179,5 @@ public struct MQTTTopics: Sendable, Equatable {
 extension String {
     /// As Home Assistant takes names in topics: letters, digits and hyphens; other bytes, underscores among them, as `_` and two
     /// digits.
-    var objectID: String {
-        var text = ""
-        for byte in utf8 {
-            if ASCII.isAlphanumeric(byte) || byte == UInt8(ascii: "-") {
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                text += "_" + byte.hexadecimal
-            }
-        }
-        return text
-    }
+    var objectID: String { escaped("_", keeping: "-") }
 }

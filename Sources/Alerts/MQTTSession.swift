@@ -110,7 +110,24 @@ extension MQTTSession {
         }
     }
 
+    /// Packets that a broker sends who was asked for nothing: each would be kept or answered by the library, in memory that
+    /// the broker alone bounds.
+    private static let unasked = ["PUBLISH", "PUBREC", "PUBREL", "PUBCOMP", "SUBACK", "UNSUBACK", "PINGREQ"]
+
+    /// The kind of packet that a line of the library's log says has come; nil of other lines.
+    static func received(_ line: String, by clientID: String) -> String? {
+        let before = "Client \(clientID) received "
+        guard line.utf8.starts(with: before.utf8) else { return nil }
+        return String(Substring(line.utf8.dropFirst(before.utf8.count).prefix { ASCII.isAlphanumeric($0) }))
+    }
+
     private func noted(_ level: CInt, _ text: UnsafePointer<CChar>?) {
+        if level == CInt(VIGIL_MOSQUITTO_LOG_DEBUG), let text,
+            let packet = Self.received(String(cString: text), by: client.settings.clientID),
+            Self.unasked.contains(where: packet.hasBytes(of:))
+        {
+            refusal = refusal ?? "the broker sends what nobody asked for: \(packet)"
+        }
         let isFault = level == CInt(VIGIL_MOSQUITTO_LOG_ERROR) || level == CInt(VIGIL_MOSQUITTO_LOG_WARNING)
         if isFault, let text { lastFault = String(String(cString: text).prefix(200)) }
     }

@@ -49,6 +49,15 @@ void vg_bilinear_down(ptrdiff_t count, const int16_t *top, const int16_t *bottom
     CALL(bilinear_down, count, top, bottom, u, v, to);
 }
 
+void vg_chroma_across(ptrdiff_t count, const uint8_t *row, const int32_t *firsts, const int32_t *weights, int16_t *to) {
+    CALL(chroma_across, count, row, firsts, weights, to);
+}
+
+void vg_colours_down(ptrdiff_t pixels, const uint8_t *luma, const int16_t *const *u, const int16_t *const *v,
+                     const int32_t *weights, const vg_colours *colours, uint8_t *to) {
+    CALL(colours_down, pixels, luma, u, v, weights, colours, to);
+}
+
 void vg_mirror(ptrdiff_t pixels, const uint8_t *from, uint8_t *to) {
     for (ptrdiff_t i = 0; i < pixels; i++) {
         const uint8_t *p = from + 3 * (pixels - 1 - i);

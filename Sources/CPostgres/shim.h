@@ -9,7 +9,7 @@ typedef struct pg_conn PGconn;
 typedef struct pg_result PGresult;
 typedef struct _PQconninfoOption PQconninfoOption;
 typedef unsigned int Oid;
-typedef void (*PQnoticeProcessor)(void *arg, const char *message);
+typedef void (*PQnoticeReceiver)(void *arg, const PGresult *result);
 
 /* Its enumerations are ints. */
 #define CONNECTION_BAD 1
@@ -35,7 +35,7 @@ typedef char *(*vigil_PQdb)(const PGconn *conn);
 typedef char *(*vigil_PQerrorMessage)(const PGconn *conn);
 typedef int (*vigil_PQserverVersion)(const PGconn *conn);
 typedef int (*vigil_PQsetnonblocking)(PGconn *conn, int arg);
-typedef PQnoticeProcessor (*vigil_PQsetNoticeProcessor)(PGconn *conn, PQnoticeProcessor processor, void *arg);
+typedef PQnoticeReceiver (*vigil_PQsetNoticeReceiver)(PGconn *conn, PQnoticeReceiver receiver, void *arg);
 typedef int (*vigil_PQenterPipelineMode)(PGconn *conn);
 typedef int (*vigil_PQpipelineSync)(PGconn *conn);
 typedef int (*vigil_PQsendQueryParams)(

@@ -1,4 +1,3 @@
-import Dispatch
 import Jobs
 public import Platform
 import Synchronization
@@ -143,17 +142,11 @@ extension ModelLibrary {
     /// Loads a file on a thread of its own: it takes a while, and Swift's threads are few.
     private func read(_ path: String?, copies: String?) async throws(ModelLoadError) -> Model {
         let load = load
-        let result = await withCheckedContinuation { continuation in
-            DispatchQueue.global().async {
-                continuation.resume(
-                    returning: Result { () throws(ModelLoadError) in
-                        let model = try load(path, copies)
-                        if let copies { try Self.isolate(model, in: copies) }
-                        return model
-                    })
-            }
+        return try await WorkThreads.blocking.run { () throws(ModelLoadError) in
+            let model = try load(path, copies)
+            if let copies { try Self.isolate(model, in: copies) }
+            return model
         }
-        return try result.get()
     }
 
     /// What somebody may still write to is not served in the place of what nobody can: it would take the server with it.

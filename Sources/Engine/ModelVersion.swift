@@ -1,4 +1,3 @@
-import Dispatch
 public import Jobs
 import Platform
 import Synchronization
@@ -67,11 +66,7 @@ public final class ModelVersion: Sendable {
             case .known(let digits): return Task { digits }
             case .unknown:
                 let task = Task {
-                    let digits = await withCheckedContinuation { continuation in
-                        DispatchQueue.global().async { [file = model.info.digest] in
-                            continuation.resume(returning: file.value)
-                        }
-                    }
+                    let digits = await WorkThreads.blocking.run { [file = model.info.digest] in file.value }
                     digest.withLock { $0 = .known(digits) }
                     return digits
                 }

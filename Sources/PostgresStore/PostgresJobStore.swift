@@ -24,8 +24,12 @@ public final class PostgresJobStore: JobStore {
         public var connections = 8
         /// The bytes of inputs that came to this server and are held in memory too.
         public var cacheBytes = 64 << 20
+        /// The bytes that may be kept of what was made of files; the oldest go first.
+        public var madeBytes = 1 << 30
         /// How long a look at the queue is good for telling where a job stands in it.
         public var viewAge = Duration.milliseconds(250)
+        /// Whether nothing is taken while no standby has what is committed.
+        public var requiresSynchronous = false
         /// By which this server is told from others.
         public var server = "vigil"
         /// The version of this Vigil.
@@ -60,12 +64,17 @@ public final class PostgresJobStore: JobStore {
         var models: OwnModels
         /// What has to be added to this machine's time of day for the database's.
         var wallOffset: Int64 = 0
+        /// What this server is at.
+        var activity = ServerActivity()
+        var standing: (found: SharedStanding, at: MonotonicTime)?
         var generator = JobIDGenerator()
         /// The jobs that ended in passing, until somebody is told.
         var overdue: [Job] = []
         /// Which try of a note is this server's.
         var notes: [JobID: Int] = [:]
         var ended: EndedCounts?
+        /// What was last seen of standbys, where one is required.
+        var standbys: (found: Standbys, at: MonotonicTime)?
         var waitingCallbacks = 0
         var waitingAlerts = 0
         var nextHousekeeping = MonotonicTime(nanoseconds: .min)
@@ -73,11 +82,15 @@ public final class PostgresJobStore: JobStore {
         var progress: [ClaimToken: ToldProgress] = [:]
         /// Whether workers note what they begin with.
         var hasWorkLog = false
+        /// Where they note it.
+        weak var begun: BegunJobs?
     }
 
     let pool: ConnectionPool
     /// For what may not wait behind large bodies: claims that last, looks at what has changed.
     let keeper: ConnectionPool
+    /// For what only looks, and may not wait behind commits that wait for a standby, where one is required.
+    let looker: ConnectionPool
     let settings: Settings
     let table: JobTable.Settings
     let clock: any JobClock
@@ -87,6 +100,7 @@ public final class PostgresJobStore: JobStore {
     let own: Mutex<Own>
     let view = Mutex<LiveView?>(nil)
     let inputs: InputCache
+    let ends = WaitingEnds()
     /// What it is, for people.
     private let place: String
     private let isClosed = Atomic(false)
@@ -110,8 +124,7 @@ public final class PostgresJobStore: JobStore {
                 try await store.begin()
                 return store
             } catch {
-                store.pool.close()
-                store.keeper.close()
+                store.closePools()
                 throw error
             }
         } catch { throw error.told }
@@ -125,8 +138,11 @@ public final class PostgresJobStore: JobStore {
         self.clock = clock
         self.logger = logger
         time = settings.isTimeGiven ? StoreTime(only: clock) : StoreTime(by: clock)
-        pool = ConnectionPool(place, most: max(settings.connections - 1, 1), done: settings.committed)
+        let looksApart = settings.requiresSynchronous && settings.connections > 2
+        pool = ConnectionPool(
+            place, most: max(settings.connections - (looksApart ? 2 : 1), 1), done: settings.committed)
         keeper = ConnectionPool(place, most: 1)
+        looker = looksApart ? ConnectionPool(place, most: 1) : keeper
         self.place = place.description
         var table = JobTable.Settings(
             resultTTL: settings.resultTTL, resultBudgetBytes: .max, attempts: settings.attempts, lease: settings.lease)
@@ -140,10 +156,9 @@ public final class PostgresJobStore: JobStore {
             Own(models: OwnModels(models: .every, missing: .wait, server: server, lease: settings.lease)))
     }
 
-    deinit {
-        pool.close()
-        keeper.close()
-    }
+    deinit { closePools() }
+
+    private func closePools() { for pool in [pool, keeper, looker] { pool.close() } }
 
     private func begin() async throws(PostgresError) {
         let (settings, clock, time) = (settings, clock, time)
@@ -211,11 +226,13 @@ public final class PostgresJobStore: JobStore {
     public func close() async {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         let server = own.withLock { $0.models.server }
-        _ = try? await keeper.run { session throws(PostgresError) in
-            try session.run("DELETE FROM servers WHERE id = $1::bytea", [.blob(server)])
+        let areHeld = areCommitsHeld
+        if !areHeld {
+            _ = try? await keeper.run { session throws(PostgresError) in
+                try session.run("DELETE FROM servers WHERE id = $1::bytea", [.blob(server)])
+            }
         }
-        pool.close()
-        keeper.close()
+        closePools()
     }
 
     /// The database's time of day, as far as it is known here.
@@ -226,10 +243,16 @@ public final class PostgresJobStore: JobStore {
 
     /// Tells the other servers that this one is there, and what it serves.
     func heartbeat() async throws(PostgresError) {
-        let (models, time, name) = (own.withLock { $0.models }, time, settings.server)
+        let (models, time) = (own.withLock { $0.models }, time)
+        let note = presence
         _ = try await keeper.run(isRepeatable: true) { session throws(PostgresError) in
-            try session.run([models.heartbeat(time, name: name)])
+            try session.run([models.heartbeat(time, note)])
         }
+    }
+
+    /// What the others are told of this server.
+    var presence: Presence {
+        Presence(name: settings.server, version: settings.version, activity: own.withLock { $0.activity })
     }
 
     /// What this server serves.

@@ -87,7 +87,7 @@ extension SQLiteJobStore {
 
     /// Takes ballast on where there is room, and lets go of what was set aside for long enough.
     func tidy(strays: Bool) async {
-        _ = try? await looks.run { [space, folder] () throws(JobStoreError) in
+        await looks.run { [space, folder] in
             space.takeOnBallast()
             if strays { Strays(places: folder.places).trim(free: space.free) }
         }

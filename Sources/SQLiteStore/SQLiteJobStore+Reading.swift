@@ -39,13 +39,15 @@ extension SQLiteJobStore {
         guard let result = try await result(of: id) else { return nil }
         if let body = result.place.body { return JobOutput(body: body) }
         do throws(JobStoreError) {
-            return try await threads.runIfWanted { [files] () throws(JobStoreError) in
+            let output = try await threads.runIfWanted { [files] () throws(JobStoreError) in
                 let body = try files.read(result.file ?? "", bytes: result.place.bytes, of: id)
                 do throws(StoreFault) { try Self.check(body, result.place, of: id) } catch {
                     throw StoreFault.reason(of: error)
                 }
                 return JobOutput(body: body)
             }
+            guard let output else { throw JobStoreError.unavailable("nobody waits for it any more") }
+            return output
         } catch {
             // The file of one that was deleted or has expired meanwhile is rightly gone.
             if case .damaged = error, try await self.result(of: id) == nil { return nil }

@@ -140,7 +140,7 @@ extension SQLiteJobStore {
     private func discard(_ handed: [Handed]) async {
         for job in handed { _ = inputs.take(job.id) }
         guard handed.contains(where: \.payload.body.isLarge) else { return }
-        _ = try? await threads.run { [files] in
+        await threads.run { [files] in
             for job in handed where job.payload.body.isLarge { files.remove(BodyFiles.inputName(job.id)) }
         }
     }

@@ -274,7 +274,7 @@ extension SQLiteJobStore {
     /// Removes files; one that is not there is no fault.
     func remove(_ names: [String]) async {
         guard !names.isEmpty else { return }
-        _ = try? await threads.run { [files] in for name in names { files.remove(name) } }
+        await threads.run { [files] in for name in names { files.remove(name) } }
     }
 }
 

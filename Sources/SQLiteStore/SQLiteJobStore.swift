@@ -34,6 +34,8 @@ public final class SQLiteJobStore: JobStore {
         /// Whether a time of day that has gone on for more than a day since the store was last written to is right, so that
         /// what has expired by it is removed at once, not only after a day.
         public var believesClock = false
+        /// The bytes that may be put beside jobs in all.
+        public var remarkBytes = 256 << 20
         /// The bytes of queued inputs that are held in memory too.
         public var cacheBytes = 64 << 20
         /// Told of each transaction that was committed: how long it took, and how many steps shared it. Called on the writer's
@@ -56,9 +58,9 @@ public final class SQLiteJobStore: JobStore {
     let watch: FolderWatch
     let probe: FilesProbe
     let files: BodyFiles
-    let threads = FileThreads(4)
+    let threads = WorkThreads(4, name: "vigil-files")
     /// For looks at the folder, which wait for the disk but not for bodies.
-    let looks = FileThreads(1)
+    let looks = WorkThreads(1, name: "vigil-folder")
     /// What the log has told of the folder.
     let told = Mutex(Told())
     /// How large the database was at the last look, and what was free.
@@ -75,6 +77,8 @@ public final class SQLiteJobStore: JobStore {
     let noted: Mutex<(wall: WallTime, now: MonotonicTime)>
     /// How many transactions there were when the store was last looked after.
     let lookedAfter = Mutex((transactions: 0, broughtIn: MonotonicTime(nanoseconds: 0)))
+    /// No fewer bytes than are beside jobs; nil until they are counted.
+    let remarkBytes = Mutex<Int?>(nil)
     private let isClosed = Atomic(false)
 
     /// Opens the store in `folder`, which has no other process on it, and takes back what an earlier one was doing.

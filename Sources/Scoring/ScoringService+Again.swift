@@ -101,7 +101,7 @@ extension ScoringService {
         }
         let reservation = try await room(features.count, key: key, caller: caller)
         defer { reservation.cancel() }
-        let input = await LongWork.run(if: true) { Result { () throws(FileError) in try features.input() } }
+        let input = await WorkThreads.blocking.run { Result { () throws(FileError) in try features.input() } }
         guard case .success(let bytes) = input else {
             throw Self.notKept(job, "they are not what was written any more")
         }
@@ -134,9 +134,9 @@ extension ScoringService {
         _ submission: Submission, of token: String, on shelf: VideoShelf, using reservation: Reservation
     ) async throws(ScoringError) -> Receipt {
         // Before the commit, since with it a job can be claimed and end.
-        shelf.take(token)
+        shelf.take(token, for: 1)
         var isNew = false
-        defer { if !isNew { shelf.release(token) } }
+        defer { if !isNew { shelf.giveBack(token, for: 1) } }
         do {
             let receipt = try await backlog.submit(submission, using: reservation)
             isNew = receipt.origin == .new

@@ -87,8 +87,7 @@ extension ScoringService {
                     + "bring scores before.", isYetToCome: true)
         }
         guard job.status == .succeeded else { throw Self.notKept(job, "it has \(job.status.rawValue)") }
-        let archive = settings.videos?.archive
-        guard let features = await LongWork.run(if: true, { archive?.features(of: job.id) }) else {
+        guard let features = await settings.videos?.archive.find(job.id) else {
             throw Self.notKept(
                 job,
                 "there was no room for them, as --max-features says, or others have it now: the video makes them again")
@@ -109,7 +108,7 @@ extension KeptFeatures {
         var at = 0
         while at < count {
             let range = at..<min(at + piece, count)
-            let read = await LongWork.run(if: true) { [self] () -> Result<[UInt8], FileError> in
+            let read = await WorkThreads.blocking.run { [self] () -> Result<[UInt8], FileError> in
                 Result { () throws(FileError) in try self.bytes(range) }
             }
             let bytes = try read.get()

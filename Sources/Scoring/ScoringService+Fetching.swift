@@ -137,8 +137,8 @@ extension ScoringService {
     /// The picture of a segment of a job that its caller has seen, by the snippet that the segment begins at.
     package func thumbnail(of job: Job, start: Int?) async throws(ScoringError) -> [UInt8] {
         if job.status == .succeeded, VideoSubject(of: job) != nil, let start {
-            let result = try await result(of: job, isFetched: false)
-            if let picture = result.pictures.first(where: { $0.start == start }) { return picture.jpeg }
+            let pictures = try await stored(job, isFetched: false) { StoredLogits(encoded: $0)?.result.pictures }
+            if let picture = pictures.first(where: { $0.start == start }) { return picture.jpeg }
         }
         throw .noThumbnail(
             "Job \(job.id) has no such picture: a job with a video has those of its segments that thumbnails= asked for, once it has "
@@ -146,14 +146,19 @@ extension ScoringService {
     }
 
     private func result(of job: Job, isFetched: Bool) async throws(ScoringError) -> ScoreResult {
+        try await stored(job, isFetched: isFetched) { ScoreResult(encoded: $0) }
+    }
+
+    /// What is wanted of a job's stored result, of which no more than that is decoded.
+    private func stored<Part: Sendable>(
+        _ job: Job, isFetched: Bool, _ read: @escaping @Sendable ([UInt8]) -> Part?
+    ) async throws(ScoringError) -> Part {
         let output: JobOutput?
         do { output = try await backlog.output(job.id, fetching: isFetched) } catch { throw .store(error) }
         guard let output else { throw .unknownJob(job.id.description) }
-        let result = await LongWork.run(if: output.body.count > 4 * LongWork.few) {
-            ScoreResult(encoded: output.body)
-        }
-        guard let result else { throw .store(.damaged(job.id, "its result can't be read")) }
-        return result
+        let part = await LongWork.run(if: output.body.count > 4 * LongWork.few) { read(output.body) }
+        guard let part else { throw .store(.damaged(job.id, "its result can't be read")) }
+        return part
     }
 }
 

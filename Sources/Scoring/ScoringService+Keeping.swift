@@ -1,4 +1,3 @@
-import Dispatch
 import Engine
 import Jobs
 import Platform
@@ -13,7 +12,7 @@ extension ScoringService {
             let sha256 = await version.sha256
             guard kept.withLock({ !$0.contains(ByteText(sha256)) }) else { continue }
             guard let file = version.model.info.digest.file else { continue }
-            let result = await Self.elsewhere {
+            let result = await WorkThreads.blocking.run {
                 Result { () throws(FileError) in
                     try keeper.keep(sha256) { path throws(FileError) in try file.copy(to: path) }
                 }
@@ -34,7 +33,7 @@ extension ScoringService {
         let place = backlog.keptModels?.folder ?? folder
         await changes.enter()
         defer { changes.leave() }
-        for (name, error) in await Self.elsewhere({ library.isolate(in: place) }) {
+        for (name, error) in await WorkThreads.blocking.run({ library.isolate(in: place) }) {
             backlog.logger.warning(
                 "a model's file is used as it is: put others in its place by renaming alone",
                 metadata: ["model": "\(name)", "error": "\(error)"])
@@ -85,13 +84,6 @@ extension ScoringService {
         for sha256 in keeper.kept() where !needed.contains(ByteText(sha256)) {
             keeper.remove(sha256)
             _ = kept.withLock { $0.remove(ByteText(sha256)) }
-        }
-    }
-
-    /// Does what may wait for a disk on a thread of its own.
-    private static func elsewhere<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
-        await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: work()) }
         }
     }
 }

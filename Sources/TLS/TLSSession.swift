@@ -61,6 +61,9 @@ public struct TLSSession: ~Copyable {
     }
 
     deinit {
+        // Who goes without a word may go on with the session all the same (RFC 5246, 7.2.1), which OpenSSL would forget; one that a fatal
+        // alert has ended it has forgotten already.
+        if SSL_is_init_finished(ssl) == 1 { SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN) }
         SSL_free(ssl)
     }
 

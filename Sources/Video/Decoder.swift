@@ -29,8 +29,11 @@ final class Decoder: Sendable {
         do throws(SubprocessError) { process = try Subprocess(command, input: file.descriptor) } catch {
             throw FrameError(.unreadable, error.description)
         }
-        var keepsMarks = false
-        if case .pixels = output { keepsMarks = true }
+        let keepsMarks =
+            switch output {
+            case .pixels, .planes: true
+            case .facts, .picture: false
+            }
         let board = Monitor(Board(log: VideoLog(mark: call.mark, keepsMarks: keepsMarks)))
         (self.call, self.process, self.board) = (call, process, board)
         let code = OwnThread.run(name: "vigil-ffmpeg", stackBytes: 1 << 18) { [process] in
@@ -64,6 +67,17 @@ final class Decoder: Sendable {
         board.wait(until: Deadline(in: call.limits.patience)) { board -> Next? in
             board.log.marks.first.map { .frame($0) } ?? (board.hasEnded ? .end : nil)
         } ?? .late
+    }
+
+    /// How the colours of the next frame, whose pixels have come, are coded; nil where that is not told, or not known here.
+    func planes() -> VideoLog.Planes? {
+        board.wait(until: Deadline(in: call.limits.patience)) { board -> VideoLog.Planes?? in
+            let marks = board.log.marks
+            guard let mark = marks.first, !mark.isTold, marks.count == 1, !board.hasEnded else {
+                return .some(marks.first?.planes)
+            }
+            return nil
+        } ?? nil
     }
 
     /// Takes the next frame's mark away.
@@ -127,8 +141,8 @@ final class Decoder: Sendable {
     }
 
     /// Reads the pixels of a frame that nobody wants; false where they end.
-    func pass(_ size: FrameSize) -> Bool {
-        var rest = 3 * size.width * size.height
+    func pass(_ count: Int) -> Bool {
+        var rest = count
         var buffer = [UInt8](repeating: 0, count: min(rest, 1 << 20))
         while rest > 0 {
             let part = min(rest, buffer.count)

@@ -8,6 +8,8 @@ struct DecoderCall {
     enum Output: Equatable {
         /// Pixels, R G B by rows: of every frame, or of some.
         case pixels(of: FrameSelection?, isToneMapped: Bool)
+        /// The same frames as they are decoded, in planes of this format.
+        case planes(of: FrameSelection?, PlaneFormat)
         /// What is known of so many frames, or of all.
         case facts(frames: Int?, isToneMapped: Bool)
         /// A JPEG.
@@ -72,7 +74,7 @@ struct DecoderCall {
         all += ["-map", "0:V:0", "-an", "-sn", "-dn", "-map_metadata", "-1"]
         all += ["-vf", filters] + ffmpeg.passThrough + ["-autoscale", "0"]
         switch output {
-        case .pixels: return all + ["-f", "rawvideo", "pipe:1"]
+        case .pixels, .planes: return all + ["-f", "rawvideo", "pipe:1"]
         case .facts(let frames, _):
             return all + (frames.map { ["-frames:v", String($0)] } ?? []) + ["-f", "null", "pipe:1"]
         case .picture:
@@ -86,13 +88,18 @@ struct DecoderCall {
         switch output {
         case .pixels(let selection, let isToneMapped):
             // What is told comes first: of all frames, as they are counted here.
-            let selected = selection.map { ["select=eq(mod(n\\,\($0.every))\\,\($0.place))"] } ?? []
-            return ([told] + selected + [Self.colours(isToneMapped: isToneMapped)]).joined(separator: ",")
+            return ([told] + selected(selection) + [Self.colours(isToneMapped: isToneMapped)]).joined(separator: ",")
+        case .planes(let selection, let format):
+            return ([told] + selected(selection) + ["format=\(format.rawValue)"]).joined(separator: ",")
         case .facts(_, let isToneMapped): return isToneMapped ? told + "," + Self.toneMapping : told
         case .picture(let picture):
             let passed = picture.lead > 0 ? ["trim=start=\(Int(picture.lead * 1e6))us"] : []
             return (passed + [told, picture.filters]).joined(separator: ",")
         }
+    }
+
+    private func selected(_ selection: FrameSelection?) -> [String] {
+        selection.map { ["select=eq(mod(n\\,\($0.every))\\,\($0.place))"] } ?? []
     }
 
     /// The conversion to R G B: how it rounds and samples is said, so that it is the same on every machine. Range and matrix are

@@ -8,6 +8,9 @@ public final class DecoderLeash: Sendable {
     /// Nothing is decoded yet.
     public init() {}
 
+    /// Whether what is decoded was ended by it.
+    package var isCut: Bool { state.withLock(\.isCut) }
+
     /// Ends what is decoded, and at once whatever would be decoded from now on.
     public func cut() {
         let process = state.withLock { state in

@@ -49,6 +49,8 @@ public final class VideoFrames: FrameSource {
     public let first: VideoFacts
     /// The frames that the decoder gives; nil for all.
     private var selection: FrameSelection?
+    /// How its frames are made R G B here; nil where ffmpeg does it.
+    private var planes: (colours: PlanarColours, format: PlaneFormat, bytes: [UInt8])?
     private var decoder: Decoder
     private var taken = 0
     private var stop: String?
@@ -78,7 +80,14 @@ public final class VideoFrames: FrameSource {
         self.leash = leash
         let found = try VideoLook(file, by: ffmpeg, limits: limits, leash: leash).first()
         (first, isToneMapped) = (found.facts, found.isToneMapped)
-        decoder = try Decoder(file, ffmpeg, limits, .pixels(of: selection, isToneMapped: found.isToneMapped))
+        if !isToneMapped, let planes = first.planes, let size = first.sizes.first,
+            let colours = PlanarColours(size, planes.coding)
+        {
+            self.planes = (colours, planes.format, [UInt8](repeating: 0, count: colours.byteCount))
+        }
+        decoder = try Decoder(
+            file, ffmpeg, limits,
+            planes.map { .planes(of: selection, $0.format) } ?? .pixels(of: selection, isToneMapped: isToneMapped))
         leash.hold(decoder.process)
     }
 
@@ -103,7 +112,7 @@ public final class VideoFrames: FrameSource {
     /// The next frame.
     public func next(into frame: inout Frame?) throws(FrameError) -> Bool {
         guard let mark = try awaited() else { return false }
-        guard isGiven(mark) else {
+        guard isGiven(mark), isExpected(mark) else {
             // It changed in the middle, where the decoder begins to count anew: now all of its frames are to come.
             try begin(again: taken)
             return try next(into: &frame)
@@ -111,6 +120,18 @@ public final class VideoFrames: FrameSource {
         let size = try size(of: mark)
         var isWhole = true
         let decoder = decoder
+        if let colours = planes?.colours {
+            isWhole = planes?.bytes.withUnsafeMutableBytes { decoder.fill($0) } == colours.byteCount
+            guard isWhole else { return try end() }
+            guard let told = decoder.planes(), told.format == planes?.format, told.coding == colours.coding else {
+                try begin(again: taken)
+                return try next(into: &frame)
+            }
+            frame = try Frame(size, inPlaceOf: &frame, isSure: true) { rows, bytes throws(FrameError) in
+                planes?.bytes.withUnsafeBytes { colours.convert($0, rows: rows, to: bytes) }
+            }
+            return take(mark)
+        }
         frame = try Frame(size, inPlaceOf: &frame, isSure: true) { _, bytes throws(FrameError) in
             if isWhole { isWhole = decoder.fill(bytes) == bytes.count }
         }
@@ -121,7 +142,12 @@ public final class VideoFrames: FrameSource {
     public func skip(in frame: inout Frame?) throws(FrameError) -> Bool {
         guard let mark = try awaited() else { return false }
         guard isGiven(mark) else { return take(mark) }
-        let isWhole = decoder.pass(try size(of: mark))
+        guard isExpected(mark) else {
+            try begin(again: taken)
+            return try skip(in: &frame)
+        }
+        let size = try size(of: mark)
+        let isWhole = decoder.pass(planes?.colours.byteCount ?? size.byteCount)
         return try isWhole ? take(mark) : end()
     }
 
@@ -144,6 +170,9 @@ public final class VideoFrames: FrameSource {
 
     private func isGiven(_ mark: VideoLog.Mark) -> Bool { selection?.has(mark.number) ?? true }
 
+    /// Whether it is of the size that planes are taken of.
+    private func isExpected(_ mark: VideoLog.Mark) -> Bool { planes.map { $0.colours.size == mark.size } ?? true }
+
     private func size(of mark: VideoLog.Mark) throws(FrameError) -> FrameSize {
         guard let size = mark.size else {
             throw FrameError(.tooLarge, "frame \(taken) has more than \(Frame.longestSide) pixels on a side")
@@ -161,11 +190,11 @@ public final class VideoFrames: FrameSource {
     /// Decodes from the beginning, all frames now, up to the one that is next.
     private func begin(again count: Int) throws(FrameError) {
         decoder.process.kill()
-        selection = nil
+        (selection, planes) = (nil, nil)
         decoder = try Decoder(file, ffmpeg, limits, .pixels(of: nil, isToneMapped: isToneMapped))
         leash.hold(decoder.process)
         for _ in 0..<count {
-            guard case .frame(let mark) = decoder.next(), try decoder.pass(size(of: mark)) else {
+            guard case .frame(let mark) = decoder.next(), try decoder.pass(size(of: mark).byteCount) else {
                 try fault.checkInterruption(decoder.finish().end)
                 throw FrameError(.malformed, "ffmpeg gives other frames than the first time")
             }

@@ -29,6 +29,8 @@ public struct VideoFacts: Equatable, Sendable {
     public internal(set) var brokenTimes = 0
     /// What was wrong with it, as ffmpeg says: so many lines.
     public internal(set) var faults = 0
+    /// How the first frame's planes are coded, where that is known here.
+    var planes: VideoLog.Planes?
 
     /// Whether it is of high dynamic range.
     public var isHDR: Bool { transfer.map { $0 == "smpte2084" || $0 == "arib-std-b67" } ?? false }
@@ -60,6 +62,10 @@ struct VideoLog {
         let seconds: Double?
         /// Which one it is, counted from 0, or again from 0 where the video has changed in the middle.
         var number = 0
+        /// How its planes are coded, once that has been told; nil also where it is not known here.
+        var planes: Planes?
+        /// Whether all has been told of it.
+        var isTold = false
     }
 
     /// Lines that are kept of what was wrong.
@@ -71,6 +77,8 @@ struct VideoLog {
     private let keepsMarks: Bool
     private var timeBase: Double?
     private var isInput = false
+    /// Of the frame that was told of last.
+    private var format: PlaneFormat?
     private(set) var facts = VideoFacts()
     /// Seconds of processors that it took; nil where it did not come to its end.
     private(set) var processorSeconds: Double?
@@ -158,10 +166,8 @@ struct VideoLog {
             }
         } else if text.begins(with: "n:"), let size = Self.value(" s:", in: text) {
             takeFrame(text, size: size)
-        } else if text.begins(with: "color_range:"), facts.transfer == nil,
-            let name = Self.value(" color_trc:", in: text)
-        {
-            facts.transfer = name == "unknown" ? nil : String(name)
+        } else if text.begins(with: "color_range:") {
+            takeColours(text)
         }
     }
 
@@ -171,7 +177,9 @@ struct VideoLog {
         let ticks = Self.value(" pts:", in: text).flatMap { Int64(String($0)) }
         let seconds = ticks.flatMap { ticks in timeBase.map { Double(ticks) * $0 } }
         if let known, !facts.sizes.contains(known), facts.sizes.count < 8 { facts.sizes.append(known) }
-        if facts.frames == 0 { facts.pixelFormat = Self.value(" fmt:", in: text).map { String($0) } }
+        let format = Self.value(" fmt:", in: text).map { String($0) }
+        if facts.frames == 0 { facts.pixelFormat = format }
+        self.format = format.flatMap { PlaneFormat(rawValue: $0) }
         if let field = Self.value(" i:", in: text), field == "T" || field == "B" { facts.isInterlaced = true }
         note(seconds)
         facts.frames += 1
@@ -180,6 +188,16 @@ struct VideoLog {
                 ASCII.number($0.utf8.drop { $0 == ASCII.space }.prefix(while: ASCII.isDigit), most: 15)
             } ?? 0
         if keepsMarks { queue.append(Mark(size: known, seconds: seconds, number: number)) }
+    }
+
+    private mutating func takeColours(_ text: Substring) {
+        if facts.transfer == nil, let name = Self.value(" color_trc:", in: text) {
+            facts.transfer = name == "unknown" ? nil : String(name)
+        }
+        let planes = format.flatMap { Planes($0, colours: text) }
+        if facts.frames == 1 { facts.planes = planes }
+        guard keepsMarks, head < queue.count else { return }
+        (queue[queue.count - 1].planes, queue[queue.count - 1].isTold) = (planes, true)
     }
 
     private mutating func note(_ seconds: Double?) {
@@ -228,7 +246,7 @@ struct VideoLog {
     }
 
     /// What stands behind a name, up to the next blank.
-    private static func value(_ name: String, in text: Substring) -> Substring? {
+    static func value(_ name: String, in text: Substring) -> Substring? {
         guard let start = place(of: name, in: text) else { return nil }
         let rest = text.utf8[start...].dropFirst(name.utf8.count).drop { $0 == ASCII.space }
         return Substring(rest.prefix { $0 != ASCII.space })

@@ -72,4 +72,15 @@ struct TopicTests {
     func refused(text: String) {
         #expect(throws: MQTTAddress.Fault.self) { try MQTTAddress(text) }
     }
+
+    @Test("what the library says it has received is known by its kind, whatever a topic says")
+    func received() {
+        func kind(_ line: String) -> String? { MQTTSession.received(line, by: "vigil-1") }
+        #expect(
+            kind("Client vigil-1 received PUBLISH (d0, q2, r0, m7, 'a received PUBACK', ... (5))") == "PUBLISH")
+        #expect(kind("Client vigil-1 received PUBACK (Mid: 1, RC:0)") == "PUBACK")
+        #expect(kind("Client vigil-1 received PINGRESP") == "PINGRESP")
+        #expect(kind("Client vigil-1 sending PUBLISH (d0, q1, r0, m1, 'x received PUBLISH', ... (2 bytes))") == nil)
+        #expect(kind("") == nil)
+    }
 }

@@ -46,6 +46,48 @@ struct EndedInputTests {
         }
     }
 
+    @Test(
+        "a handler may say that from now on its client counts as gone, whether it ends its side before that or after it",
+        arguments: [true, false])
+    func said(isBefore: Bool) async throws {
+        let (started, goOn, cancelled) = (Gate(), Gate(), Gate())
+        try await TestServer.run(routes: {
+            $0.post(
+                "/wait", bodyLimit: 10,
+                .deferred { request in
+                    var body = request.body.makeAsyncIterator()
+                    while try await body.next() != nil {}
+                    if isBefore {
+                        await started.open()
+                    } else {
+                        request.endWithInput(true)
+                        await started.open()
+                    }
+                    await withTaskCancellationHandler {
+                        if isBefore { request.endWithInput(true) }
+                        await goOn.wait()
+                    } onCancel: {
+                        Task {
+                            await cancelled.open()
+                            await goOn.open()
+                        }
+                    }
+                    return Response(status: .ok, text: "done")
+                })
+        }) { server in
+            let client = try await blocking {
+                let client = try RawClient(port: server.port)
+                try client.send("POST /wait HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok")
+                if isBefore { client.endSending() }
+                return UncheckedBox(client)
+            }
+            await started.wait()
+            client.value.endSending()
+            await cancelled.wait()
+            #expect(try await blocking { try client.value.readToEnd() } == "")
+        }
+    }
+
     @Test("elsewhere it may still read, and is answered")
     func answered() async throws {
         let (started, goOn, cancelled) = (Gate(), Gate(), Gate())

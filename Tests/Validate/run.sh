@@ -5,15 +5,18 @@
 # the page in Chromium with axe-core, mypy and tsc of the clients.
 #   run.sh [PART…]   api page kubernetes compose prometheus grafana systemd haproxy traces inference clients sbom, by default all
 #   VIGIL=path       the program; otherwise the release build, built where it is missing
-#   INSTALL=1        installs what is missing: Debian's packages as root, Python's in .build/validate; INSTALL=python installs
-#                    those alone, and does no more
+#   INSTALL=1        installs what is missing: Debian's packages as root, Python's in .build/validate; INSTALL=only does no
+#                    more than that, and INSTALL=python no more than the latter
+#   JOBS=n           parts at a time, otherwise 4: many of them wait most of the time
+#   PASSED=folder    what Tests/EndToEnd/run.sh has left in it is not run again
 #   EXAMPLES=n       requests that schemathesis makes up for an operation and a phase, by default 15; its seed is fixed
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 cd "$root"
 work=$(mktemp -d "${TMPDIR:-/tmp}/vigil-validate.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+groups=()
+trap 'kill -- ${groups[@]+"${groups[@]/#/-}"} 2>/dev/null || true; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 export PYTHONDONTWRITEBYTECODE=1
 venv=${VENV:-$root/.build/validate}
@@ -23,7 +26,7 @@ packages=(check-jsonschema==0.39.0 cloudcoil-models-keda==2.16.1.0 'cyclonedx-py
     'grafana-foundation-sdk==1769699998!10.1.0' httpx==0.28.1 kubernetes-validate==1.37.0 mypy==2.4.1 numpy
     opentelemetry-proto==1.45.2 prometheus-client==0.26.0 requests schemathesis==4.32.5 'tritonclient[http]==2.73.0')
 files=(kserve==0.21.0 axe-playwright-python==0.1.8)
-if [[ ${INSTALL:-} == 1 ]]; then
+if [[ ${INSTALL:-} =~ ^(1|only)$ ]]; then
     missing=()
     command -v chromium >/dev/null || missing+=(chromium)
     command -v node >/dev/null || missing+=(nodejs)
@@ -39,7 +42,7 @@ if [[ ${INSTALL:-} == 1 ]]; then
             echo "run.sh: can't install ${missing[*]}: what needs them is skipped"
     fi
 fi
-if [[ ${INSTALL:-} == 1 || ${INSTALL:-} == python ]] &&
+if [[ ${INSTALL:-} =~ ^(1|only|python)$ ]] &&
     ! [[ "$(cat "$venv/packages" 2>/dev/null)" == "${packages[*]} ${files[*]}" ]]; then
     python3 -m venv --clear "$venv"
     # Of KServe's package and of axe-core's the files are read alone: what they need to run is a gigabyte, and a browser.
@@ -50,7 +53,7 @@ if [[ ${INSTALL:-} == 1 || ${INSTALL:-} == python ]] &&
         echo "run.sh: PyPI gives not all that is asked for: what needs it is skipped"
     fi
 fi
-[[ ${INSTALL:-} != python ]] || exit 0
+[[ ! ${INSTALL:-} =~ ^(only|python)$ ]] || exit 0
 if [[ -z ${VIGIL:-} ]]; then
     VIGIL=$root/.build/release/vigil
     [[ -x $VIGIL ]] || swift build -c release --product vigil
@@ -120,6 +123,7 @@ prometheus() {
 # A check of Tests/EndToEnd, of which nothing may be skipped once all is installed. Called in a condition, where set -e does
 # not count.
 end_to_end() {
+    if [[ -e ${PASSED:-/nowhere}/$1 ]]; then return; fi
     INSTALL='' VIGIL=$VIGIL Tests/EndToEnd/run.sh "$1" | tee "$work/$1" &&
         { [[ ! -e $venv/packages ]] || ! grep '^skip' "$work/$1"; }
 }
@@ -209,16 +213,39 @@ END
 }
 
 parts=("$@")
-((${#parts[@]})) || parts=(api page kubernetes compose prometheus grafana systemd haproxy traces inference clients sbom)
+# The longest first.
+((${#parts[@]})) || parts=(page clients api prometheus traces inference kubernetes compose sbom grafana systemd haproxy)
+# One part; its lines come together once it has ended.
+one() {
+    local part=$1 begun=$SECONDS
+    work=$work/$part
+    mkdir "$work"
+    case $part in haproxy) haproxy_configuration ;; *) "$part" ;; esac >"$work/lines"
+    echo "$passed $failed $skipped" >"$work/tally"
+    flock "$work/.." cat "$work/lines" - <<<"== $part: $((SECONDS - begun)) s"
+}
 for part in "${parts[@]}"; do
-    begun=$SECONDS
     case $part in
-        haproxy) haproxy_configuration ;;
-        api | page | kubernetes | compose | prometheus | grafana | systemd | traces | inference | clients | sbom) "$part" ;;
+        api | page | kubernetes | compose | prometheus | grafana | systemd | haproxy | traces | inference | clients | sbom) ;;
         *) echo "run.sh: $part: expected one of api page kubernetes compose prometheus grafana systemd haproxy traces inference clients sbom" >&2; exit 64 ;;
     esac
-    echo "== $part: $((SECONDS - begun)) s"
 done
+running=0
+for part in "${parts[@]}"; do
+    if ((running >= ${JOBS:-4})); then wait -n || true; else running=$((running + 1)); fi
+    # A group of processes each, which ends as one where this is interrupted.
+    set -m
+    one "$part" &
+    groups+=($!)
+    set +m
+done
+wait
+groups=()
+for part in "${parts[@]}"; do
+    # A part that ended before it could hand in its tally is a failed one.
+    cat "$work/$part/tally" 2>/dev/null || { echo "FAIL $part did not run to its end" >&2; echo 0 1 0; }
+done >"$work/tallies"
+read -r passed failed skipped < <(awk '{p += $1; f += $2; s += $3} END {print p, f, s}' "$work/tallies")
 ((skipped == 0)) || echo "$skipped skipped"
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -4,9 +4,10 @@
 -- grants.sql gives the others what they need of them.
 \set ON_ERROR_STOP on
 
--- Owns the tables and makes them: vigil store migrate. No server has its password.
-CREATE ROLE vigil_owner LOGIN NOINHERIT CONNECTION LIMIT 5;
--- Serves: reads and writes rows, and makes no tables but by the two functions of the schema.
+-- Owns the tables and makes them: vigil store migrate. No server has its password. Two functions of the schema tell servers, with
+-- its rights, how old the oldest transaction is and whether a standby is in sync, which only members of pg_read_all_stats see.
+CREATE ROLE vigil_owner LOGIN INHERIT CONNECTION LIMIT 5 IN ROLE pg_read_all_stats;
+-- Serves: reads and writes rows, and makes no tables but by two functions of the schema.
 CREATE ROLE vigil_server LOGIN NOINHERIT;
 -- Sees how much there is to do: KEDA's scaler, and nothing else.
 CREATE ROLE vigil_scaler LOGIN NOINHERIT CONNECTION LIMIT 5;

@@ -63,7 +63,9 @@ extension VigilService {
         let id = try jobID(of: request)
         _ = try parameters(of: request, among: [])
         let name = request.pathParameters["file"] ?? ""
-        let start = name.ends(with: ".jpg") ? Int(String(name.dropLast(4))) : nil
+        // One place is one picture: digits, and no zero before others.
+        let digits = name.ends(with: ".jpg") ? name.utf8.dropLast(4) : ""[...].utf8
+        let start = digits.first == ASCII.zero && digits.count > 1 ? nil : ASCII.number(digits, most: 15)
         let job = try await scoring.job(id, for: caller(of: request))
         let jpeg = try await scoring.thumbnail(of: job, start: start)
         let tag = EntityTag("\(job.revision).\(start ?? 0).jpg")

@@ -56,7 +56,7 @@ extension VigilService {
         await reservation.ready()
         let tensors = try await scoring.readTensors(
             body, declaredLength: body.declaredLength, headerLength: headerLength,
-            outputs: InferenceOutputName.allCases.map(\.rawValue), reservation: reservation)
+            outputs: InferenceOutputName.allCases.map(\.rawValue), client: caller.client, reservation: reservation)
         let parameters = try InferenceParameters(tensors.request.parameters)
         let options = try scoring.options(parameters.options, of: version)
         let matrices: [AcceptedMatrix]

@@ -36,6 +36,7 @@ extension VigilService {
         for version in scoring.models.all { models.append((version, await version.sha256)) }
         let first = scoring.models.default
         let decoding = await scoring.videos?.decodingLater()
+        let standing = await scoring.backlog.standing()
         let body = JSONWriter.document { json in
             json.object { json in
                 json.member("version", Vigil.version)
@@ -54,6 +55,10 @@ extension VigilService {
                 json.object { json in
                     json.member("lasting", scoring.isLasting)
                     if detailed { json.member("place", scoring.backlog.storeSummary) }
+                }
+                if let standing {
+                    json.key("servers")
+                    write(standing, detailed: detailed, to: &json)
                 }
                 json.key("models")
                 json.array(models) { json, model in
@@ -86,6 +91,23 @@ extension VigilService {
         json.object { json in
             json.member("limit_bytes", server.process.memory)
             if detailed { json.member("limited_by", server.process.memorySource) }
+        }
+    }
+
+    /// Who shares the queue, and what each is at.
+    private func write(_ standing: SharedStanding, detailed: Bool, to json: inout JSONWriter) {
+        json.array(standing.servers) { json, server in
+            json.object { json in
+                if detailed { json.member("name", server.name) }
+                json.member("self", server.isSelf)
+                json.member("version", server.version)
+                json.member("started_at", server.startedAt.description)
+                json.member("silent_seconds", Double(server.silent.wholeNanoseconds / 1_000_000) / 1_000)
+                json.member("gone", standing.isSilent(server))
+                json.member("workers", server.activity.workers)
+                json.member("running", server.activity.running)
+                json.member("draining", server.activity.isDraining)
+            }
         }
     }
 

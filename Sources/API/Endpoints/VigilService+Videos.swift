@@ -20,7 +20,10 @@ extension VigilService {
         if upload.isBatch, options.compare != nil {
             throw Problem.option(OptionError(name: "compare", problem: "given for several videos: expected one"))
         }
+        // A look holds a process and others' turn: it ends with its client.
+        request.endWithInput(true)
         let videos = try await scoring.acceptVideos(upload, options, for: versions, of: sender.0.client)
+        request.endWithInput(false)
         spans?.decoded(request.body, matrices: videos.count)
         if options.validateOnly {
             var answer = report(on: videos, options, isBatch: upload.isBatch)

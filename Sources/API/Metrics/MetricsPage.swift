@@ -21,6 +21,7 @@ public final class MetricsPage: Sendable {
         var isReady = true
         var census: QueueCensus?
         var room: StoreRoom?
+        var standing: SharedStanding?
         var callbacks = 0
         var alerts = 0
         var health: PoolHealth?
@@ -91,6 +92,7 @@ public final class MetricsPage: Sendable {
         reading.isAccepting = backlog.admission() != .draining
         reading.isReady = isReady()
         reading.room = backlog.storeRoom
+        reading.standing = await backlog.standing()
         reading.callbacks = backlog.waitingCallbacks ?? 0
         reading.alerts = backlog.waitingAlerts ?? 0
         reading.health = scoring.health
@@ -107,6 +109,8 @@ public final class MetricsPage: Sendable {
         registry.addQueue()
         registry.addWorkers(jobs)
         registry.addStore(jobs)
+        registry.addDatabase()
+        registry.addCallbacks(jobs)
         registry.addRecords()
         registry.addService()
         registry.addProcess()
@@ -192,6 +196,9 @@ extension Registry where Reading == MetricsPage.Reading {
                 text.sample(.storeFree, of: .nan)
             }
         }
+    }
+
+    fileprivate mutating func addCallbacks(_ jobs: JobTelemetry) {
         add(jobs.callbacks)
         add(.callbacksWaiting) { $0.callbacks }
         add(jobs.alerts)

@@ -121,6 +121,52 @@ static void PIXELS(bilinear_down)(ptrdiff_t count, const int16_t *restrict top, 
         to[i] = (uint8_t)(((top[i] * u >> 16) + (bottom[i] * v >> 16) + 2) >> 2);
 }
 
+static void PIXELS(chroma_across)(ptrdiff_t count, const uint8_t *restrict row, const int32_t *restrict firsts,
+                                  const int32_t *restrict weights, int16_t *restrict to) {
+    for (ptrdiff_t i = 0; i < 2 * count; i++) {
+        if (i == 4) i = 2 * count - 4;
+        const uint8_t *p = row + firsts[i];
+        const int32_t *w = weights + 4 * i;
+        int32_t sum = (w[0] * p[0] + w[1] * p[1] + w[2] * p[2] + w[3] * p[3]) >> 7;
+        to[i] = (int16_t)(sum < 32767 ? sum : 32767);
+    }
+    int32_t a0 = weights[16], a1 = weights[17], a2 = weights[18], a3 = weights[19];
+    int32_t b0 = weights[20], b1 = weights[21], b2 = weights[22], b3 = weights[23];
+    for (ptrdiff_t i = 2; i < count - 2; i++) {
+        int32_t even = (a0 * row[i - 2] + a1 * row[i - 1] + a2 * row[i] + a3 * row[i + 1]) >> 7;
+        int32_t odd = (b0 * row[i - 1] + b1 * row[i] + b2 * row[i + 1] + b3 * row[i + 2]) >> 7;
+        to[2 * i] = (int16_t)(even < 32767 ? even : 32767);
+        to[2 * i + 1] = (int16_t)(odd < 32767 ? odd : 32767);
+    }
+}
+
+__attribute__((always_inline)) static inline uint8_t PIXELS(colour)(uint32_t sum) {
+    int32_t x = (int32_t)sum;
+    x = x < 0 ? 0 : x;
+    x = x > (1 << 30) - 1 ? (1 << 30) - 1 : x;
+    return (uint8_t)(x >> 22);
+}
+
+static void PIXELS(colours_down)(ptrdiff_t pixels, const uint8_t *restrict luma, const int16_t *const *u,
+                                 const int16_t *const *v, const int32_t *weights, const vg_colours *colours,
+                                 uint8_t *restrict to) {
+    const int16_t *restrict u0 = u[0], *restrict u1 = u[1], *restrict u2 = u[2], *restrict u3 = u[3];
+    const int16_t *restrict v0 = v[0], *restrict v1 = v[1], *restrict v2 = v[2], *restrict v3 = v[3];
+    int32_t w0 = weights[0], w1 = weights[1], w2 = weights[2], w3 = weights[3];
+    vg_colours c = *colours;
+    uint32_t v_red = (uint32_t)c.v_red, v_green = (uint32_t)c.v_green, u_green = (uint32_t)c.u_green,
+             u_blue = (uint32_t)c.u_blue;
+    for (ptrdiff_t i = 0; i < pixels; i++) {
+        int32_t uu = 512 - (128 << 19) + u0[i] * w0 + u1[i] * w1 + u2[i] * w2 + u3[i] * w3;
+        int32_t vv = 512 - (128 << 19) + v0[i] * w0 + v1[i] * w1 + v2[i] * w2 + v3[i] * w3;
+        uint32_t y = (uint32_t)((luma[i] << 9) - c.luma_offset) * (uint32_t)c.luma + (1u << 21);
+        uint32_t uw = (uint32_t)(uu >> 10), vw = (uint32_t)(vv >> 10);
+        to[3 * i] = PIXELS(colour)(y + vw * v_red);
+        to[3 * i + 1] = PIXELS(colour)(y + vw * v_green + uw * u_green);
+        to[3 * i + 2] = PIXELS(colour)(y + uw * u_blue);
+    }
+}
+
 #undef BYTES
 #undef SUMS
 #undef LOAD

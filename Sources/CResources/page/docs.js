@@ -108,8 +108,8 @@ function show() {
     el('h1', {}, `${description.info.title} ${description.info.version}`),
     el('section', { class: 'card', 'aria-label': 'About' }, el('p', {}, el('strong', {}, description.info.summary)), prose(description.info.description),
       el('p', {}, el('a', { href: at('/openapi.yaml') }, 'openapi.yaml'))),
-    el('nav', { class: 'card', 'aria-label': 'Operations' }, groups.map(({ name, members }) => [el('h2', {}, name), el('ul', { class: 'contents' }, members.map(({ method, path, about }) =>
-      el('li', {}, el('a', { href: `#${place(method, path)}` }, el('code', {}, `${method.toUpperCase()} ${path}`)), ' ', el('span', { class: 'muted small' }, about.summary))))]).flat()),
+    el('nav', { class: 'card groups', 'aria-label': 'Operations' }, groups.map(({ name, members }) => el('div', {}, el('h2', {}, name), el('ul', { class: 'contents' }, members.map(({ method, path, about }) =>
+      el('li', {}, el('a', { href: `#${place(method, path)}` }, el('code', {}, `${method.toUpperCase()} ${path}`)), ' ', el('span', { class: 'muted small' }, about.summary))))))),
     ...groups.flatMap(({ name, text, members }) => [
       el('h2', {}, name), el('div', {}, prose(text)), ...members.map(({ method, path, shared, about }) => operation(method, path, shared, about)),
     ]),

@@ -31,6 +31,14 @@ export function clock(seconds, digits = 1) {
   return hours ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}` : `${minutes}:${rest}`;
 }
 
+/** The least step between the marks of an axis that is round, in seconds or in numbers, and at least so much. */
+export function roundStep(least, isTime) {
+  const steps = isTime
+    ? [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400]
+    : Array.from({ length: 24 }, (_, power) => [1, 2, 5][power % 3] * 10 ** Math.floor(power / 3));
+  return steps.find((one) => one >= least) ?? steps.at(-1) * Math.ceil(least / steps.at(-1));
+}
+
 /** How long something takes, in words. */
 export function duration(seconds) {
   if (seconds < 1) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
@@ -49,10 +57,13 @@ export function bytes(count) {
   return `${count < 10 && unit ? count.toFixed(1) : Math.round(count)} ${units[unit]}`;
 }
 
-export const count = (number) => number.toLocaleString('en-US');
+/** 12345 as 12,345; by hand, since the browser's own way reads its tables of languages before the first chart. */
+export const count = (number) => String(number).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 export const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1 ? one : more}`;
 export const score = (value) => (Number.isFinite(value) ? value.toFixed(3) : '–');
 export const percent = (value) => `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
+/** A text of the server's, which may begin small and end without a stop, as one that stands alone. */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
 export const when = (text) => (text ? new Date(text).toLocaleString() : '–');
 
 /** Calls `action` once in the next frame, however often it is asked to. */

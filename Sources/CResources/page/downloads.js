@@ -1,7 +1,7 @@
 // What can be taken away: the server's own answers, tables, subtitles, and a report that needs no server.
 
 import { Refusal, ask } from './api.js';
-import { clock, count, el, many, percent, save, score } from './dom.js';
+import { clock, count, el, many, percent, roundStep, save, score, sentence } from './dom.js';
 import { judged, progress, words } from './review.js';
 
 const text = (lines) => `${lines.join('\n')}\n`;
@@ -79,10 +79,10 @@ export function report(job, scores, events, cut, seconds, review, pictures = [])
   const fact = (term, value) => [el('dt', {}, term), el('dd', {}, value)];
   page.body.append(el('main', {},
     el('h1', {}, job.name ?? job.id),
-    result.caveat ? el('p', { class: 'note' }, `${result.caveat}.`) : '',
+    result.caveat ? el('p', { class: 'note' }, sentence(result.caveat)) : '',
     result.untrained ? el('p', { class: 'note' }, "The model's weights are random: these scores mean nothing.") : '',
     el('p', {}, `${many(events.length, 'event')} at a threshold of ${cut.threshold}. The whole: anomaly ${score(result.video.coarse)}, ${result.video.label}.`),
-    chart(scores, events, cut, seconds), classes(scores), isJudged ? el('p', {}, progress(judged(scores, cut, review))) : '',
+    chart(scores, events, cut, seconds), classes(scores), isJudged ? el('p', {}, progress(judged(events, review))) : '',
     pictures.length ? el('div', { class: 'shots' }, pictures.map(({ event, url }) => el('figure', {},
       el('img', { src: url, alt: `${event.label} at ${time(event.start)}` }), el('figcaption', {}, `${event.label}, ${time(event.start)}`)))) : '',
     el('h2', {}, 'Events'),
@@ -125,9 +125,12 @@ function chart(scores, events, cut, seconds) {
   }
   picture.append(svg('polyline', { points: points.join(' '), fill: 'none', stroke: '#0b5fa5', 'stroke-width': 1.3 }),
     svg('line', { x1: left, x2: width, y1: y(cut.threshold), y2: y(cut.threshold), stroke: '#16202b', 'stroke-dasharray': '6 4' }));
-  for (let part = 0; part <= 8; part += 1) {
-    const snippet = Math.round((part / 8) * scores.known);
-    picture.append(svg('text', { x: left + (part / 8) * inner, y: height + 20, 'text-anchor': part === 8 ? 'end' : part ? 'middle' : 'start' }, seconds ? clock(snippet * seconds, 0) : count(snippet)));
+  // Round numbers, of which the last stands within the picture.
+  const whole = scores.known * (seconds ?? 1);
+  const step = roundStep(whole / 8, Boolean(seconds));
+  for (let tick = 0; tick <= whole; tick += step) {
+    const x = left + (tick / whole) * inner;
+    picture.append(svg('text', { x, y: height + 20, 'text-anchor': x > width - 20 ? 'end' : tick ? 'middle' : 'start' }, seconds ? clock(tick, step < 1 ? 1 : 0) : count(tick)));
   }
   return picture;
 }

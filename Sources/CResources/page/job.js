@@ -2,10 +2,10 @@
 
 import { againForm } from './again.js';
 import { Refusal, ask, at, follow, json } from './api.js';
-import { announce, clock, count, duration, el, many, nextFrame, percent, score, when } from './dom.js';
+import { announce, clock, count, duration, el, many, nextFrame, percent, score, sentence, when } from './dom.js';
 import { downloads } from './downloads.js';
 import { chip } from './lists.js';
-import { Missed, Overtaken, Review, judged, judgement, precisions, progress, words } from './review.js';
+import { Drafts, Missed, Overtaken, Precisions, Review, judged, judgement, progress, sayingOf, words } from './review.js';
 import { Scores, cutEvents, defaultCut, explain, gapOfBranches } from './scores.js';
 import { Shots } from './shots.js';
 import { Timeline } from './timeline.js';
@@ -24,6 +24,8 @@ class JobView {
     this.ending = new AbortController();
     this.cut = { ...defaultCut };
     this.review = new Review(id);
+    this.drafts = new Drafts();
+    this.precisions = new Precisions();
     this.events = [];
     this.selected = null;
     this.title = 'Job';
@@ -207,8 +209,8 @@ class JobView {
     }
     if (job.status === 'cancelled') notices.push(el('div', { class: 'notice' }, el('strong', {}, 'Cancelled'), 'It was not scored to its end.'));
     if (job.result?.untrained) notices.push(el('div', { class: 'notice bad' }, el('strong', {}, 'The model is untrained'), 'Its weights are random: the scores mean nothing.'));
-    if (job.result?.caveat) notices.push(el('div', { class: 'notice' }, el('strong', {}, 'A demo model'), `${job.result.caveat}.`));
-    for (const warning of job.warnings ?? []) notices.push(el('div', { class: 'notice' }, el('strong', {}, 'Warning'), warning));
+    if (job.result?.caveat) notices.push(el('div', { class: 'notice' }, el('strong', {}, 'A demo model'), sentence(job.result.caveat)));
+    for (const warning of job.warnings ?? []) notices.push(el('div', { class: 'notice' }, el('strong', {}, 'Warning'), sentence(warning)));
     this.notices.replaceChildren(...notices);
   }
 
@@ -462,20 +464,61 @@ class JobView {
       this.eventsTable.replaceChildren(el('p', { class: 'muted' }, 'None at this threshold.'));
       return;
     }
-    const focused = this.eventsTable.contains(document.activeElement) ? document.activeElement.dataset.start : null;
     const shown = this.showsAll ? events : events.slice(0, MOST_ROWS);
+    const focused = this.eventsTable.contains(document.activeElement) ? document.activeElement.closest('tr')?.event?.start : undefined;
+    const head = (text, kind) => el('th', { scope: 'col', class: kind ?? '' }, text);
+    this.eventRows ??= el('tbody');
+    this.eventsAll ??= el('table', {}, el('thead', {}, el('tr', {}, head('From', 'number'), head('To', 'number'), head('Class'), head('Score', 'number'), head('Length', 'number'))), this.eventRows);
+    // Rows that are there say something else: to make all of them anew takes most of a frame.
+    const rows = this.eventRows.children;
+    while (rows.length > shown.length) rows[rows.length - 1].remove();
+    while (rows.length < shown.length) this.eventRows.append(this.eventRow());
+    shown.forEach((event, index) => this.fillRow(rows[index], event));
+    const all = shown.length < events.length
+      ? el('button', { type: 'button', onclick: () => ((this.showsAll = true), this.paintEvents()) }, `Show all ${count(events.length)}`) : '';
+    if (this.eventsTable.firstChild !== this.eventsAll) this.eventsTable.replaceChildren(this.eventsAll);
+    while (this.eventsTable.children.length > 1) this.eventsTable.lastChild.remove();
+    this.eventsTable.append(all);
+    const place = focused === undefined ? -1 : shown.findIndex((event) => event.start === focused);
+    if (place >= 0) rows[place].querySelector('button').focus({ preventScroll: true });
+    this.revealRow(shown.indexOf(this.selected));
+  }
+
+  /** Brings the row of the event that was chosen into view of its table, which scrolls by itself. */
+  revealRow(index) {
+    if (this.revealed === this.selected || index < 0) return;
+    this.revealed = this.selected;
+    const [row, table] = [this.eventRows.children[index], this.eventsTable];
+    const top = row.offsetTop - row.offsetHeight;
+    if (top < table.scrollTop || top + 3 * row.offsetHeight > table.scrollTop + table.clientHeight) table.scrollTop = top - table.clientHeight / 3;
+  }
+
+  eventRow() {
+    const row = el('tr', { onclick: () => this.select(row.event) }, el('td', { class: 'number' }), el('td', { class: 'number' }),
+      el('td', {}, el('button', { type: 'button', class: 'link' }), el('span')), el('td', { class: 'number' }), el('td', { class: 'number' }));
+    return row;
+  }
+
+  /** Has a row tell of an event; what it says already is not touched. */
+  fillRow(row, event) {
+    const { timeline } = this;
     const seconds = timeline.secondsPerSnippet;
-    const length = (event) => (seconds ? duration((event.end - event.start) * seconds) : many(event.end - event.start, 'snippet'));
-    this.eventsTable.replaceChildren(el('table', {},
-      el('thead', {}, el('tr', {}, el('th', { scope: 'col', class: 'number' }, 'From'), el('th', { scope: 'col', class: 'number' }, 'To'), el('th', { scope: 'col' }, 'Class'), el('th', { scope: 'col', class: 'number' }, 'Score'), el('th', { scope: 'col', class: 'number' }, 'Length'))),
-      el('tbody', {}, shown.map((event) => el('tr', { class: event === this.selected ? 'selected' : '', onclick: () => this.select(event) },
-        el('td', { class: 'number' }, timeline.text(event.start)), el('td', { class: 'number' }, timeline.text(event.end)),
-        el('td', {}, el('button', { type: 'button', class: 'link', 'data-start': event.start, 'aria-pressed': `${event === this.selected}`, 'aria-label': `${event.label} at ${timeline.text(event.start)}` }, event.label || 'abnormal'), this.chipOf(event)),
-        el('td', { class: 'number' }, score(event.score)), el('td', { class: 'number' }, length(event)))))));
-    if (shown.length < events.length) {
-      this.eventsTable.append(el('button', { type: 'button', onclick: () => ((this.showsAll = true), this.paintEvents()) }, `Show all ${count(events.length)}`));
-    }
-    if (focused) this.eventsTable.querySelector(`[data-start="${focused}"]`)?.focus();
+    const [from, to, kind, height, length] = row.children;
+    const [button, chips] = kind.children;
+    const say = (place, text) => place.textContent === text || (place.textContent = text);
+    const set = (name, value) => button.getAttribute(name) === value || button.setAttribute(name, value);
+    row.event = event;
+    const className = event === this.selected ? 'selected' : '';
+    if (row.className !== className) row.className = className;
+    say(from, timeline.text(event.start));
+    say(to, timeline.text(event.end));
+    say(button, event.label || 'abnormal');
+    set('aria-pressed', `${event === this.selected}`);
+    set('aria-label', `${event.label} at ${timeline.text(event.start)}`);
+    const marks = this.chipOf(event);
+    if (marks.length || chips.firstChild) chips.replaceChildren(...marks);
+    say(height, score(event.score));
+    say(length, seconds ? duration((event.end - event.start) * seconds) : many(event.end - event.start, 'snippet'));
   }
 
   paintWhy() {
@@ -488,6 +531,7 @@ class JobView {
     const place = (snippet) => el('button', { type: 'button', class: 'link', onclick: () => timeline.go(snippet) }, timeline.text(snippet));
     const order = scores.labels.map((_, label) => label).sort((a, b) => event.shares[b] - event.shares[a]).slice(0, 6);
     this.loopButton = el('button', { type: 'button', 'aria-pressed': `${this.isLooping === true}`, onclick: () => this.loop() }, 'Loop');
+    const focused = focusIn(this.why);
     this.why.replaceChildren(
       el('div', { class: 'row spread' }, el('h2', { id: 'why-title' }, `Why ${event.label || 'this event'}?`), this.loopButton),
       el('p', {}, `${timeline.text(event.start)} to ${timeline.text(event.end)}: ${many(event.end - event.start, 'snippet')}, highest ${score(event.score)}, mean ${score(found.mean)}, ${score(event.score - this.cut.threshold)} above the threshold.`),
@@ -499,8 +543,9 @@ class JobView {
       found.disputed.length
         ? el('p', {}, `In ${many(found.disputed.length, 'snippet')} the class branch finds normal most likely: `, found.disputed.slice(0, 5).flatMap((snippet, index) => [index ? ', ' : '', place(snippet), ` by ${score(gapOfBranches(scores, snippet))}`]), '.')
         : el('p', { class: 'muted' }, 'Nowhere: the class branch finds no snippet of it normal.'),
-      this.job.result ? judgement(event, this.review.of(event), scores.labels, (...said) => this.judge(...said), this.told) : '',
+      this.job.result ? this.judgementOf(event) : '',
       found.below ? el('p', { class: 'muted' }, `${many(found.below, 'snippet')} in it ${found.below === 1 ? 'is' : 'are'} below the threshold, held by Leave or the merge gap.`) : '');
+    focused();
   }
 
   // What reviewers say
@@ -518,7 +563,22 @@ class JobView {
 
   chipOf(event) {
     const said = this.review.verdicts.length ? this.review.of(event) : null;
-    return said ? [' ', el('span', { class: `chip ${said.verdict}`, title: said.note ?? '' }, words[said.verdict].split(' ')[0])] : null;
+    return [
+      said ? [' ', el('span', { class: `chip ${said.verdict}`, title: said.note ?? '' }, words[said.verdict].split(' ')[0])] : [],
+      this.drafts.of(event)?.refused !== undefined ? [' ', el('span', { class: 'chip' }, 'to decide')] : [],
+    ].flat();
+  }
+
+  judgementOf(event) {
+    return judgement({ event, said: this.review.of(event), draft: this.drafts.of(event), labels: this.scores.labels }, {
+      say: (...said) => this.judge(...said),
+      typed: (more) => this.drafts.fill(event, more),
+      leave: () => {
+        this.drafts.drop(event);
+        announce('Theirs is left as it is');
+        this.paintLists();
+      },
+    });
   }
 
   async judge(verdict, note, label) {
@@ -527,32 +587,32 @@ class JobView {
 
   async judgeStretch(event, verdict, note, label) {
     this.told = '';
+    const isShown = this.events.includes(event);
+    // Whatever comes of it, what was filled in is there to be said again.
+    if (isShown && verdict) this.drafts.fill(event, { note, label });
     try {
       await this.review.say(event, verdict, note, label);
+      if (isShown) this.drafts.took(event, note);
       announce(verdict ? `${label || event.label || 'The event'} is a ${words[verdict]}` : 'The verdict is taken back');
     } catch (error) {
       if (!(error instanceof Overtaken)) this.fail(error);
       else {
-        const told = `Somebody else was quicker: ${sayingOf(this.review.of(event))}. Yours was not kept; say it again if you still think so.`;
-        if (this.selected?.start === event.start) this.told = told;
-        announce(told);
+        if (isShown) this.drafts.fill(event, { refused: verdict });
+        else this.told = `Somebody else was quicker with ${this.timeline.text(event.start)} to ${this.timeline.text(event.end)}: ${sayingOf(this.review.of(event))}. Yours was not kept; say it again if you still think so.`;
+        announce(this.told || `Somebody else was quicker: ${sayingOf(this.review.of(event))}. Yours was not kept; which of them stays is yours to decide.`);
       }
     }
-    if (this.ending.signal.aborted) return;
-    const inputs = () => [...this.why.querySelectorAll('.judgement button, .judgement input')];
-    const focused = inputs().indexOf(document.activeElement);
-    this.paintLists();
-    inputs()[focused]?.focus();
+    if (!this.ending.signal.aborted) this.paintLists();
   }
 
   paintReview() {
     if (!this.job?.result) return;
-    const now = judged(this.scores, this.cut, this.review);
+    const now = judged(this.events, this.review);
     const isBegun = this.review.verdicts.length > 0;
     this.missed ??= new Missed(this.scores.labels, () => Math.floor(this.timeline.cursor ?? 0), (stretch, verdict) => this.judgeStretch(stretch, verdict));
     this.missed.show(this.events, this.review.verdicts, (snippet) => this.timeline.text(snippet));
     this.reviewSaid ??= el('div');
-    this.reviewSaid.replaceChildren(el('p', {}, progress(now)), isBegun ? precisions(this.scores, this.cut, this.review) : '');
+    this.reviewSaid.replaceChildren(this.told ? el('p', { class: 'notice' }, this.told) : '', el('p', {}, progress(now)), isBegun ? this.precisions.table(this.scores, this.cut, this.review, now) : '');
     // What is filled in stays while the rest is made anew.
     if (!this.reviewSaid.isConnected) this.reviewed.replaceChildren(el('h2', { id: 'reviewed-title' }, 'Review'), this.reviewSaid, this.missed.element);
   }
@@ -560,7 +620,6 @@ class JobView {
   // Going through it
 
   select(event, { seeks = true } = {}) {
-    if (event !== this.selected) this.told = '';
     this.selected = event;
     this.timeline.selected = event;
     if (!event) return;
@@ -629,8 +688,10 @@ class JobView {
   }
 
   toggleVerdict(verdict) {
-    const said = this.selected && this.review.of(this.selected);
-    this.judge(said?.verdict === verdict ? null : verdict, said?.note ?? '', said?.label ?? this.selected?.label);
+    if (!this.selected) return;
+    const [said, draft] = [this.review.of(this.selected), this.drafts.of(this.selected)];
+    const isBack = said?.verdict === verdict && draft?.refused === undefined;
+    this.judge(isBack ? null : verdict, draft?.note ?? said?.note ?? '', draft?.label ?? said?.label ?? this.selected.label);
   }
 
   key(event) {
@@ -686,7 +747,17 @@ class JobView {
   }
 }
 
-const sayingOf = (said) => (said ? `it is a ${words[said.verdict]}${said.label ? `, ${said.label}` : ''}${said.by ? `, says ${said.by}` : ''}` : 'nothing is said of it any more');
+/** Which button or field of a place has the focus: gives what brings it back to the one that is there in its stead. */
+function focusIn(place) {
+  const all = () => [...place.querySelectorAll('button, input, select')];
+  const index = all().indexOf(document.activeElement);
+  const { selectionStart = null, selectionEnd = null } = document.activeElement ?? {};
+  return () => {
+    const now = index < 0 ? null : all()[index];
+    now?.focus({ preventScroll: true });
+    if (now && selectionStart !== null) now.setSelectionRange(selectionStart, selectionEnd);
+  };
+}
 
 function barOf(share) {
   const bar = el('i');

@@ -91,7 +91,7 @@ export function jobsView({ query, trouble }) {
     title: 'Jobs',
     elements: [
       el('h1', {}, 'Jobs'),
-      el('section', { class: 'card', 'aria-label': 'Filters' }, el('div', { class: 'row' },
+      el('section', { class: 'card', 'aria-label': 'Filters' }, el('div', { class: 'filters' },
         filter('filter-words', 'Search', words), filter('filter-status', 'Status', status), filter('filter-model', 'Model', model), filter('filter-since', 'Since', since))),
       el('section', { class: 'card', 'aria-label': 'Jobs' }, found, table, more),
     ],

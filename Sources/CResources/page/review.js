@@ -71,9 +71,8 @@ export class Review {
   }
 }
 
-/** How the events of a cut were judged, and how many of the stretches with a true alarm they find. */
-export function judged(scores, cut, review) {
-  const events = cutEvents(scores, cut);
+/** How events were judged, and how many of the stretches with a true alarm they find. */
+export function judged(events, review) {
   const said = events.map((event) => review.of(event)?.verdict);
   const right = said.filter((one) => one === 'true_alarm').length;
   const wrong = said.filter((one) => one === 'false_alarm').length;
@@ -82,11 +81,24 @@ export function judged(scores, cut, review) {
   return { events: events.length, right, wrong, precision: right + wrong ? right / (right + wrong) : null, real: real.length, found };
 }
 
-/** Precision at each threshold, as a table. */
-export function precisions(scores, cut, review) {
-  const steps = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
-  if (!steps.includes(cut.threshold)) steps.push(cut.threshold);
-  const rows = steps.sort((a, b) => a - b).map((threshold) => ({ threshold, ...judged(scores, { ...cut, threshold }, review) }));
+/** Precision at each threshold. What was counted is known until a verdict comes, or events are cut by another rule. */
+export class Precisions {
+  of(scores, cut, review, threshold) {
+    const rule = [review.revision, cut.leave, cut.min, cut.gap].join(' ');
+    if (this.rule !== rule || this.scores !== scores) [this.rule, this.scores, this.known] = [rule, scores, new Map()];
+    if (!this.known.has(threshold)) this.known.set(threshold, judged(cutEvents(scores, { ...cut, threshold }), review));
+    return this.known.get(threshold);
+  }
+
+  /** As a table; `now` is of the threshold that is shown. */
+  table(scores, cut, review, now) {
+    const steps = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+    if (!steps.includes(cut.threshold)) steps.push(cut.threshold);
+    return tableOf(cut, steps.sort((a, b) => a - b).map((threshold) => ({ threshold, ...(threshold === cut.threshold ? now : this.of(scores, cut, review, threshold)) })));
+  }
+}
+
+function tableOf(cut, rows) {
   const heads = ['Threshold', 'Events', 'True', 'False', 'Precision', 'True alarms found'];
   return el('div', { class: 'scroll precisions', tabindex: 0, role: 'region', 'aria-label': 'Precision at each threshold' }, el('table', {},
     el('thead', {}, el('tr', {}, heads.map((head) => el('th', { scope: 'col', class: 'number' }, head)))),
@@ -96,23 +108,73 @@ export function precisions(scores, cut, review) {
         .map((value) => el('td', { class: 'number' }, value)))))));
 }
 
-/** Where one event is judged: two buttons, its class and a note. `say(verdict, note, label)` does it; `told` is shown beside them. */
-export function judgement(event, said, labels, say, told) {
-  const again = () => said && say(said.verdict, note.value, label.value);
-  const note = el('input', { id: 'verdict-note', type: 'text', maxLength: 500, autocomplete: 'off', value: said?.note ?? '', onchange: again });
-  const own = said?.label ?? event.label;
-  const label = el('select', { id: 'verdict-label', onchange: again }, (labels.includes(own) || !own ? labels : [own, ...labels]).map((value) => el('option', { value }, value)));
+/** What somebody has filled in of events and the server does not have: it stays while what is around it is made anew. */
+export class Drafts {
+  constructor() {
+    this.all = [];
+  }
+
+  /** Of an event: `note` and `label` where they were changed, and `refused`, the verdict that was overtaken; null in it for one taken back. */
+  of(event) {
+    return this.all.find((one) => overlap(one, event) > 0);
+  }
+
+  fill(event, more) {
+    let draft = this.of(event);
+    if (!draft) this.all.push(draft = { start: event.start, end: event.end });
+    Object.assign(draft, more);
+  }
+
+  /** The server has a verdict now, with this note. What was typed since it was sent stays. */
+  took(event, note) {
+    const draft = this.of(event);
+    if (draft?.note !== undefined && draft.note !== note) delete draft.refused;
+    else this.drop(event);
+  }
+
+  drop(event) {
+    this.all = this.all.filter((one) => one !== this.of(event));
+  }
+}
+
+/** What a verdict says, in a sentence's end. */
+export const sayingOf = (said) => (said?.verdict
+  ? `${words[said.verdict]}${said.label ? `, ${said.label}` : ''}${said.by ? `, says ${said.by}` : ''}${said.note ? `: “${said.note}”` : ''}` : 'nothing is said of it');
+
+/**
+ * Where one event is judged: two buttons, its class and a note, as `draft` has them, or else `said`. `say(verdict, note, label)` does
+ * it, `typed({ note })` keeps what is not said yet, `leave()` gives it up.
+ */
+export function judgement({ event, said, draft, labels }, { say, typed, leave }) {
+  const isDisputed = draft?.refused !== undefined;
+  // Which of the two verdicts stays is to be decided first.
+  const again = () => said && !isDisputed && say(said.verdict, note.value, label.value);
+  const note = el('input', {
+    id: 'verdict-note', type: 'text', maxLength: 500, autocomplete: 'off', value: draft?.note ?? said?.note ?? '',
+    oninput: () => typed({ note: note.value }), onchange: again,
+  });
+  const own = draft?.label ?? said?.label ?? event.label;
+  const label = el('select', { id: 'verdict-label', onchange: () => (typed({ label: label.value }), again()) },
+    (labels.includes(own) || !own ? labels : [own, ...labels]).map((value) => el('option', { value }, value)));
   label.value = own;
   const button = (verdict, key) => el('button', {
     type: 'button', 'aria-pressed': `${said?.verdict === verdict}`, 'aria-keyshortcuts': key,
-    onclick: () => say(said?.verdict === verdict ? null : verdict, note.value, label.value),
+    onclick: () => say(said?.verdict === verdict && !isDisputed ? null : verdict, note.value, label.value),
   }, words[verdict][0].toUpperCase() + words[verdict].slice(1));
   const at = said?.at ? ` on ${new Date(said.at).toLocaleString()}` : '';
+  const dispute = isDisputed && el('div', { class: 'notice', role: 'group', 'aria-label': 'Two verdicts' },
+    el('strong', {}, 'Somebody else was quicker'),
+    el('p', {}, `Theirs, which is kept: ${sayingOf(said)}.`),
+    el('p', {}, `Yours, which is not kept: ${draft.refused ? sayingOf({ ...draft, verdict: draft.refused }) : 'to take it back'}.`),
+    el('div', { class: 'row' },
+      el('button', { type: 'button', onclick: () => say(draft.refused, note.value, label.value) }, draft.refused ? 'Keep mine instead' : 'Take theirs back'),
+      el('button', { type: 'button', onclick: leave }, 'Leave theirs')));
   return el('div', { class: 'judgement' }, el('h3', {}, 'Your verdict'),
     el('div', { class: 'row' }, button('true_alarm', 't'), button('false_alarm', 'f'),
       el('div', { class: 'group' }, el('label', { htmlFor: 'verdict-label' }, 'It is'), label),
       el('div', { class: 'group' }, el('label', { htmlFor: 'verdict-note' }, 'Note'), note)),
-    told ? el('p', { class: 'notice' }, told) : null,
+    dispute || null,
+    !said && draft?.note ? el('p', { class: 'muted small' }, 'The note is kept once you say which alarm it is.') : null,
     said && (said.by || at) ? el('p', { class: 'muted small' }, `Said${said.by ? ` by ${said.by}` : ''}${at}. The same button takes it back.`) : null);
 }
 

@@ -1,7 +1,7 @@
 // What runs on the other side: health, models, limits.
 
 import { at, json } from './api.js';
-import { bytes, count, duration, el, many, when } from './dom.js';
+import { bytes, count, duration, el, many, sentence, when } from './dom.js';
 
 export function serverView({ trouble }) {
   const ending = new AbortController();
@@ -13,7 +13,7 @@ export function serverView({ trouble }) {
       const [server, models, health] = await Promise.all([
         json('/v1/server', { signal: ending.signal }), json('/v1/models', { signal: ending.signal }), healthOf(ending.signal),
       ]);
-      place.replaceChildren(facts(server, health), ...models.models.map(modelCard), videos(server), limits(server));
+      place.replaceChildren(facts(server, health), sharing(server), ...models.models.map(modelCard), videos(server), limits(server));
     } catch (error) {
       if (!ending.signal.aborted) place.replaceChildren(trouble(error));
     }
@@ -37,7 +37,7 @@ async function healthOf(signal) {
   return answer.json();
 }
 
-const fact = (term, value) => el('div', {}, el('dt', {}, term), el('dd', {}, value));
+const fact = (term, value, kind = '') => el('div', { class: kind }, el('dt', {}, term), el('dd', {}, value));
 
 function facts(server, health) {
   const isWell = health.status === 'ok';
@@ -49,23 +49,31 @@ function facts(server, health) {
       fact('Processors', count(server.processors.quota ?? server.processors.affinity)),
       fact('Memory', bytes(server.memory.limit_bytes)),
       fact('Jobs outlast it', server.store.lasting ? 'yes' : 'no, kept in memory'),
-      server.store.place ? fact('Store', server.store.place) : null),
+      server.store.place ? fact('Store', server.store.place, 'broad') : null),
     el('h3', {}, 'Checks'),
     el('ul', {}, (health.checks ?? []).map((check) =>
       el('li', {}, el('strong', {}, check.name), check.ok ? ' well' : ' not well', check.detail ? el('span', { class: 'muted' }, ` – ${check.detail}`) : null))));
 }
 
+function sharing({ servers }) {
+  if (!servers) return '';
+  const state = (one) => (one.gone ? `silent for ${duration(one.silent_seconds)}` : one.draining ? 'is leaving' : 'well');
+  return el('section', { class: 'card', 'aria-labelledby': 'sharing-title' }, el('h2', { id: 'sharing-title' }, 'Servers of this queue'),
+    el('ul', {}, servers.map((one) => el('li', {}, el('strong', {}, one.name ?? 'a server'), one.self ? ' (this one)' : '',
+      ` ${state(one)}`, el('span', { class: 'muted' }, ` – Vigil ${one.version || 'unknown'}, ${many(one.running, 'job')} on ${many(one.workers, 'worker')}`)))));
+}
+
 function modelCard(model) {
   return el('section', { class: 'card', 'aria-label': `Model ${model.name}` },
     el('div', { class: 'row spread' }, el('h2', {}, model.name), el('span', { class: `chip ${model.state === 'ready' ? 'succeeded' : model.state === 'failed' ? 'failed' : ''}` }, model.state)),
-    model.caveat ? el('p', { class: 'notice' }, `${model.caveat}.`) : null,
+    model.caveat ? el('p', { class: 'notice' }, sentence(model.caveat)) : null,
     model.trained === false ? el('p', { class: 'notice bad' }, 'Its weights are random: its scores mean nothing.') : null,
     model.reason ? el('p', { class: 'notice' }, model.reason) : null,
     model.labels ? el('dl', { class: 'facts' },
       fact('Family', model.family), fact('Default', model.default ? 'yes' : 'no'), fact('Width of features', count(model.width)),
       fact('Snippets a chunk', count(model.length)), fact('Parameters', count(model.parameters)), fact('Arithmetic', model.compute),
       fact('Jobs waiting', count(model.jobs_waiting ?? 0)), fact('Loaded', when(model.loaded_at)),
-      fact('SHA-256', el('code', {}, model.sha256.slice(0, 16))), fact('Labels', model.labels.join(', '))) : null);
+      fact('SHA-256', el('code', {}, model.sha256.slice(0, 16))), fact('Labels', model.labels.join(', '), 'broad')) : null);
 }
 
 function videos({ videos: taken, limits: most }) {

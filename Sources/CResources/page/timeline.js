@@ -1,6 +1,6 @@
 // The timeline: the anomaly score with a threshold to drag, the classes below it as a heat map, the whole above it.
 
-import { clock, colour, count, el, nextFrame, score } from './dom.js';
+import { clock, colour, count, el, nextFrame, roundStep, score } from './dom.js';
 import { heatColours, inkOf } from './heat.js';
 
 const PAD = 10;
@@ -371,25 +371,34 @@ export class Timeline {
     const isTime = this.unit === 'time' && seconds;
     const scale = isTime ? seconds : this.unit === 'frames' ? this.scores.framesPerSnippet : 1;
     const wanted = ((this.to - this.from) * scale * 90) / this.plotWidth;
-    const steps = isTime
-      ? [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400]
-      : Array.from({ length: 24 }, (_, power) => [1, 2, 5][power % 3] * 10 ** Math.floor(power / 3));
-    const step = steps.find((one) => one >= wanted) ?? steps.at(-1);
+    const step = roundStep(wanted, isTime);
     return { step, digits: step < 1 ? 1 : 0, scale };
   }
 
   paintEvents(context) {
-    const [plain, strong] = [new Path2D(), new Path2D()];
-    for (const event of this.events) {
-      if (event.end < this.from || event.start > this.to) continue;
-      const left = Math.max(this.gutter, this.x(event.start));
-      const right = Math.min(this.gutter + this.plotWidth, this.x(event.end));
-      (event === this.selected ? strong : plain).rect(left, PAD, Math.max(1, right - left), this.chart);
-    }
     context.fillStyle = colour('band');
-    context.fill(plain);
+    const others = this.selected ? this.events.filter((event) => event !== this.selected) : this.events;
+    this.paintStretches(context, others, this.from, this.to, PAD, this.chart);
     context.fillStyle = colour('band-strong');
-    context.fill(strong);
+    if (this.selected) this.paintStretches(context, [this.selected], this.from, this.to, PAD, this.chart);
+  }
+
+  /** Events between two snippets as stripes: those that share a pixel are one, so that there are no more than pixels. */
+  paintStretches(context, events, from, to, top, height) {
+    const scale = this.plotWidth / (to - from);
+    let [begin, end] = [0, 0];
+    const flush = () => end > begin && context.fillRect(this.gutter + begin, top, end - begin, height);
+    for (const event of events) {
+      if (event.end < from || event.start > to) continue;
+      const left = Math.max(0, (event.start - from) * scale);
+      const right = Math.min(this.plotWidth, Math.max(left + 1, (event.end - from) * scale));
+      if (end > begin && left < Math.ceil(end)) end = Math.max(end, right);
+      else {
+        flush();
+        [begin, end] = [left, right];
+      }
+    }
+    flush();
   }
 
   paintCurve(context, scores, plainName, highName) {
@@ -585,12 +594,8 @@ export class Timeline {
     context.fillRect(this.gutter, 2, this.plotWidth, OVERVIEW - 4);
     context.drawImage(this.whole, 0, 0, this.whole.width, this.whole.height, this.gutter, 2, this.plotWidth, OVERVIEW - 4);
     const all = this.scores.snippets;
-    const marks = new Path2D();
-    for (const event of this.events) {
-      marks.rect(this.gutter + (event.start / all) * this.plotWidth, 2, Math.max(1, ((event.end - event.start) / all) * this.plotWidth), 4);
-    }
     context.fillStyle = colour('alert');
-    context.fill(marks);
+    this.paintStretches(context, this.events, 0, all, 2, 4);
     const left = this.gutter + (this.from / all) * this.plotWidth;
     const right = this.gutter + (this.to / all) * this.plotWidth;
     context.fillStyle = colour('veil');
@@ -612,14 +617,12 @@ export class Timeline {
     canvas.height = height;
     const context = canvas.getContext('2d');
     const all = this.scores.snippets;
-    const curve = new Path2D();
     const pyramid = this.scores.coarsePyramid;
+    context.fillStyle = colour('accent');
     for (let column = 0; column < columns; column += 1) {
       pyramid.look((column / columns) * all, ((column + 1) / columns) * all);
-      if (pyramid.most >= 0) curve.rect(column, height - pyramid.most * (height - 8) - 1, 1, pyramid.most * (height - 8) + 1);
+      if (pyramid.most >= 0) context.fillRect(column, height - pyramid.most * (height - 8) - 1, 1, pyramid.most * (height - 8) + 1);
     }
-    context.fillStyle = colour('accent');
-    context.fill(curve);
     return canvas;
   }
 

@@ -1,7 +1,7 @@
 // The start: files to be scored, how, and the sample for who has none.
 
 import { Refusal, at, json, submit, token } from './api.js';
-import { announce, bytes, clock, count, el, many, score } from './dom.js';
+import { announce, bytes, clock, count, el, many, score, sentence } from './dom.js';
 import { jobTable } from './lists.js';
 import { isVideo, keepFile } from './video.js';
 
@@ -181,7 +181,7 @@ export function homeView({ trouble }) {
         second.append(el('option', { value: one.name }, one.name));
       }
       const caveat = models.models.find((one) => one.default)?.caveat;
-      if (caveat) drop.after(el('p', { class: 'notice' }, el('strong', {}, 'A demo model is served'), `${caveat}.`));
+      if (caveat) drop.after(el('p', { class: 'notice' }, el('strong', {}, 'A demo model is served'), sentence(caveat)));
       recent.replaceChildren(page.jobs.length ? jobTable(page.jobs) : el('p', { class: 'muted' }, 'None yet. Score the sample to see one.'));
     } catch (error) {
       if (!ending.signal.aborted) recent.replaceChildren(trouble(error));

@@ -81,6 +81,12 @@ public struct InferenceDecoder {
         }
     }
 
+    /// The shape of a tensor, as soon as the request has said it; nil before, and of one that it does not name.
+    public func shape(of name: String) -> [Int]? {
+        guard case .bytes(let head) = state else { return nil }
+        return head.tensors.first { $0.name.hasBytes(of: name) }?.shape
+    }
+
     /// Takes the next bytes in.
     public mutating func feed(_ bytes: [UInt8]) throws(ArrayDecodingError) {
         try bytes.withRawBytes { raw throws(ArrayDecodingError) in try feed(raw) }

@@ -56,6 +56,9 @@ public struct FrameSize: Equatable, Sendable, CustomStringConvertible {
         self.height = height
     }
 
+    /// Bytes of its pixels R G B.
+    package var byteCount: Int { 3 * width * height }
+
     /// `640x360`.
     public var description: String { "\(width)x\(height)" }
 }

@@ -79,8 +79,8 @@ extension Connection {
 
     private func request(for handlerCall: HandlerCall, of exchange: Exchange) -> Request {
         var body = RequestBody.empty
+        let number = call.number
         if handlerCall.takesBody {
-            let number = call.number
             let mailbox = BodyMailbox(capacity: loop.context.limits.maxWaitingBodyBytes) { signal in
                 self.loop.enter { self.receive(signal, from: number) }
             }
@@ -90,7 +90,16 @@ extension Connection {
         return Request(
             head: handlerCall.head, body: body, id: exchange.requestID, trace: exchange.trace, peer: peer,
             clientCertificate: clientCertificate, clientAddress: exchange.address, client: exchange.admission?.client,
-            seesDetails: exchange.admission?.seesDetails ?? false, pathParameters: handlerCall.parameters)
+            seesDetails: exchange.admission?.seesDetails ?? false, pathParameters: handlerCall.parameters
+        ) { ends in
+            self.loop.enter { self.endWithInput(ends, number) }
+        }
+    }
+
+    private func endWithInput(_ ends: Bool, _ number: Int) {
+        guard isOpen, call.number == number else { return }
+        call.endsWithInput = ends
+        if ends, state.inputEnded, state.awaitsOnlyHandler { close() }
     }
 
     private func receive(_ signal: BodyMailbox.Signal, from number: Int) {

@@ -27,13 +27,19 @@ public struct Request: Sendable {
     public let seesDetails: Bool
     /// What stood in the place of each name in braces of the route's pattern.
     public let pathParameters: PathParameters
+    private let listening: @Sendable (Bool) -> Void
+
+    /// From now on, or no more, a client that ends its side of the connection, once all of its request has come, has gone, and the
+    /// handler is cancelled; at once where it already has. Routes begin with ``Route/endsWithInput``.
+    public func endWithInput(_ ends: Bool) { listening(ends) }
 
     /// A request from its parts, also for tests of handlers.
     public init(
         head: RequestHead, body: RequestBody = .empty, id: String = "test", trace: RequestTrace? = nil,
         peer: SocketAddress = .unknown,
         clientCertificate: CertificateSummary? = nil, clientAddress: SocketAddress? = nil,
-        client: ClientIdentity? = nil, seesDetails: Bool = false, pathParameters: PathParameters = PathParameters()
+        client: ClientIdentity? = nil, seesDetails: Bool = false, pathParameters: PathParameters = PathParameters(),
+        endWithInput listening: @escaping @Sendable (Bool) -> Void = { _ in }
     ) {
         self.head = head
         self.body = body
@@ -45,6 +51,7 @@ public struct Request: Sendable {
         admitted = client
         self.seesDetails = seesDetails
         self.pathParameters = pathParameters
+        self.listening = listening
     }
 }
 

@@ -78,7 +78,8 @@ public struct RequestBody: AsyncSequence, Sendable {
 
     /// Reads the pieces one after the other.
     public struct AsyncIterator: AsyncIteratorProtocol {
-        private var ready: ArraySlice<[UInt8]>
+        /// The next pieces, the last one first: what is taken from the end is held no more.
+        private var ready: [[UInt8]]
         private let mailbox: BodyMailbox?
         private let inflation: Inflation?
 
@@ -94,7 +95,7 @@ public struct RequestBody: AsyncSequence, Sendable {
         init(
             ready: [[UInt8]], mailbox: BodyMailbox?, _ inflation: (coding: ContentCoding, limits: InflationLimits)?
         ) {
-            self.ready = ready[...]
+            self.ready = ready.reversed()
             self.mailbox = mailbox
             self.inflation = inflation.map { Inflation($0.coding, limits: $0.limits) }
         }
@@ -119,8 +120,8 @@ public struct RequestBody: AsyncSequence, Sendable {
 
         /// The next piece as it was sent.
         private mutating func received(isolation actor: isolated (any Actor)?) async throws(BodyError) -> [UInt8]? {
-            if ready.isEmpty, let more = try await mailbox?.take() { ready = more[...] }
-            return ready.popFirst()
+            if ready.isEmpty, let more = try await mailbox?.take() { ready = more.reversed() }
+            return ready.popLast()
         }
     }
 }

@@ -178,6 +178,7 @@ public struct Expiry: Sendable {
     @discardableResult
     public func runOnce() async throws(JobStoreError) -> Int {
         await backlog.renewClaims()
+        backlog.store.present(backlog.activity)
         let expired = try await backlog.store.expire()
         if expired.removed > 0 { backlog.observer.expired(expired.removed) }
         for job in expired.lapsed { backlog.announce(lapsed: job) }

@@ -132,6 +132,8 @@ public struct NewJob: Sendable {
     fileprivate var share = (number: 0, of: 1)
     /// Bytes that came with it and are kept elsewhere than in the queue: they count in the quotas of accounts alone.
     public var bytesElsewhere = 0
+    /// The file of ``SharedFiles`` that it is about, which is kept until it has ended.
+    public var file: JobID?
     /// How much it is, in what the quotas of accounts count beside jobs and bytes.
     public var units = 0
     /// How many bytes its output may take; the store keeps so much room for it.

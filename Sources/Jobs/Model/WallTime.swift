@@ -75,8 +75,8 @@ private struct DateDigits {
         guard rest.count >= count else { return nil }
         var value: Int64 = 0
         for byte in rest.prefix(count) {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
-            value = value * 10 + Int64(byte - UInt8(ascii: "0"))
+            guard ASCII.isDigit(byte) else { return nil }
+            value = value * 10 + Int64(byte - ASCII.zero)
         }
         rest = rest.dropFirst(count)
         return value

@@ -64,6 +64,9 @@ struct JobRegistry: Sendable {
         for place in job.alerts { alerts.end(job.id, place, now: now) }
     }
 
+    /// Whether somebody is still to be told that a job has ended, or of what is in it.
+    func isAwaited(_ id: JobID) -> Bool { callbacks.contains(id) || alerts.contains(id) }
+
     /// Forgets a job's names.
     mutating func forget(_ id: JobID) {
         callbacks.remove(id)

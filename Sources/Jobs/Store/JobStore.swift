@@ -22,6 +22,12 @@ public protocol JobStore: AlertBooks, Sendable {
     /// Whether other processes have part in it: they hand jobs in, do them and end them too.
     var isShared: Bool { get }
 
+    /// From now on the others are told that this process is at this.
+    func present(_ activity: ServerActivity)
+
+    /// Who has part in it, and how the database fares that has it; nil where there are no others.
+    func standing() async throws(JobStoreError) -> SharedStanding?
+
     /// What others have done to the store's jobs; nil where there are no others.
     ///
     /// - Parameters:

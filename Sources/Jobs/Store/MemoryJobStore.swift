@@ -382,7 +382,7 @@ extension MemoryJobStore.State {
     }
 
     fileprivate mutating func giveUpOverBudget() {
-        while let next = table.nextOverBudget, forget(next) {}
+        while let next = table.nextOverBudget({ registry.isAwaited($0) }), forget(next) {}
     }
 
     /// Removes what has expired, and ends what is too late.
@@ -390,8 +390,9 @@ extension MemoryJobStore.State {
         let late = table.endOverdue(wall: wall, now: now)
         if !late.isEmpty { overdue += late.map { ended($0, now: now) } }
         for id in table.expired(now: now) {
-            let isAwaited = registry.callbacks.contains(id) || registry.alerts.contains(id)
-            if isAwaited, let endedAt = table.records[id]?.endedAt, now - endedAt < CallbackNote.longest { continue }
+            if registry.isAwaited(id), let endedAt = table.records[id]?.endedAt, now - endedAt < CallbackNote.longest {
+                continue
+            }
             if forget(id) { expired += 1 }
         }
     }

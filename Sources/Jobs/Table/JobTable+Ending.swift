@@ -104,8 +104,18 @@ extension JobTable {
 
     /// The next job to give up while ended jobs take more than their budget: first those whose output somebody has, then
     /// those that have none, the oldest first; never an output that nobody has fetched.
-    var nextOverBudget: JobID? {
+    ///
+    /// - Parameter isAwaited: whether somebody is still to be told of a job: such jobs are given up last. As far as is looked,
+    ///   so that a step takes no longer the more they are
+    func nextOverBudget(_ isAwaited: (JobID) -> Bool) -> JobID? {
         guard endedBytes > settings.resultBudgetBytes else { return nil }
-        return fetched.first ?? idsByStatus[.cancelled]?.first ?? idsByStatus[.failed]?.first
+        let candidates = [fetched.elements, idsByStatus[.cancelled]?.elements, idsByStatus[.failed]?.elements]
+        for ids in candidates.compactMap(\.self) {
+            if let id = ids.prefix(Self.mostPassedOver).first(where: { !isAwaited($0) }) { return id }
+        }
+        return candidates.compactMap { $0?.first }.first
     }
+
+    /// Jobs that somebody is to be told of and that are passed over in a step.
+    private static let mostPassedOver = 256
 }

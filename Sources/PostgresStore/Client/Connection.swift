@@ -13,13 +13,29 @@
 
         private let library: LibPQ
         private let handle: OpaquePointer
+        private let notices: Notices
         /// Whether nothing can be done with it any more.
         private(set) var isBroken = false
+
+        /// What PostgreSQL says beside its answers, of which one word counts.
+        private final class Notices {
+            let library: LibPQ
+            var isUnconfirmed = false
+
+            init(_ library: LibPQ) { self.library = library }
+
+            func hear(_ notice: OpaquePointer) {
+                // By the function that says it: its words are in the database's language, and its condition is any warning's.
+                guard let place = library.errorField(notice, CInt(UInt8(ascii: "R"))) else { return }
+                if String(cString: place).hasBytes(of: "SyncRepWaitForLSN") { isUnconfirmed = true }
+            }
+        }
 
         /// Connects.
         init(_ place: ConnectionPlace, until deadline: Deadline) throws(PostgresError) {
             let library = try LibPQ.shared.get()
             self.library = library
+            notices = Notices(library)
             let parameters = place.parameters
             let keys = parameters.map { strdup($0.name) } + [nil]
             let values = parameters.map { strdup($0.value) } + [nil]
@@ -33,7 +49,14 @@
             handle = started
             // From here on whatever fails ends in deinit.
             try connect(until: deadline)
-            _ = library.setNoticeProcessor(handle, { _, _ in }, nil)
+            // It is ended before what it tells goes.
+            let told = Unmanaged.passUnretained(notices).toOpaque()
+            _ = library.setNoticeReceiver(
+                handle,
+                { told, notice in
+                    guard let told, let notice else { return }
+                    Unmanaged<Notices>.fromOpaque(told).takeUnretainedValue().hear(notice)
+                }, told)
             guard library.setNonBlocking(handle, 1) == 0, library.enterPipeline(handle) == 1 else {
                 throw failure(wasSent: false)
             }
@@ -50,6 +73,13 @@
         }
 
         private var isClosed = false
+
+        /// Whether a commit is here though somebody ended its wait for the standby, which may not have it: since this was last
+        /// set to false.
+        var isUnconfirmed: Bool {
+            get { notices.isUnconfirmed }
+            set { notices.isUnconfirmed = newValue }
+        }
 
         /// Where it is: its host, port and database.
         var place: String {
@@ -235,6 +265,7 @@
     /// A connection of a Vigil that was built without PostgreSQL, which there is none of.
     final class Connection {
         let isBroken = true
+        var isUnconfirmed = false
         let place = ""
         let serverVersion = 0
 

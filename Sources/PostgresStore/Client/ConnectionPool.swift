@@ -148,6 +148,7 @@ final class ConnectionPool: Sendable {
             }
             guard let current = connection else { continue }
             let began = MonotonicTime.now
+            current.isUnconfirmed = false
             let failure = call.run(.success(current))
             if failure == nil { done?(.now - began, 1) }
             if let failure, failure.endsConnection {
@@ -200,6 +201,11 @@ final class ConnectionPool: Sendable {
 struct Session {
     let connection: Connection
     let deadline: Deadline
+
+    /// Throws where a commit of this call may not be on the standby that it had to wait for.
+    func checkConfirmed() throws(PostgresError) {
+        if connection.isUnconfirmed { throw .unconfirmed }
+    }
 
     /// Runs statements in one transaction, all of them or none.
     func run(_ statements: [Statement]) throws(PostgresError) -> [Rows] {

@@ -24,7 +24,7 @@
         let errorMessage: vigil_PQerrorMessage
         let serverVersion: vigil_PQserverVersion
         let setNonBlocking: vigil_PQsetnonblocking
-        let setNoticeProcessor: vigil_PQsetNoticeProcessor
+        let setNoticeReceiver: vigil_PQsetNoticeReceiver
         let enterPipeline: vigil_PQenterPipelineMode
         let pipelineSync: vigil_PQpipelineSync
         let send: vigil_PQsendQueryParams
@@ -68,7 +68,7 @@
             errorMessage = try find("PQerrorMessage", as: vigil_PQerrorMessage.self)
             serverVersion = try find("PQserverVersion", as: vigil_PQserverVersion.self)
             setNonBlocking = try find("PQsetnonblocking", as: vigil_PQsetnonblocking.self)
-            setNoticeProcessor = try find("PQsetNoticeProcessor", as: vigil_PQsetNoticeProcessor.self)
+            setNoticeReceiver = try find("PQsetNoticeReceiver", as: vigil_PQsetNoticeReceiver.self)
             enterPipeline = try find("PQenterPipelineMode", as: vigil_PQenterPipelineMode.self)
             pipelineSync = try find("PQpipelineSync", as: vigil_PQpipelineSync.self)
             send = try find("PQsendQueryParams", as: vigil_PQsendQueryParams.self)

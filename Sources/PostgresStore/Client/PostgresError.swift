@@ -6,6 +6,8 @@ enum PostgresError: Error, Sendable, Equatable {
     case unusable(String)
     /// There is no connection, or it broke; where something was sent, nobody knows whether it was done.
     case unreachable(String, wasSent: Bool)
+    /// It was committed, but the standby that has to have it too may not.
+    case unconfirmed
     /// It said no: the condition's five letters, and its words.
     case refused(state: String, String)
     /// What came back is not what was asked for.
@@ -15,6 +17,8 @@ enum PostgresError: Error, Sendable, Equatable {
 
     /// Of two equal names one was there before.
     static let uniqueViolation = "23505"
+    /// There is such a table.
+    static let duplicateTable = "42P07"
     /// No partition takes a row.
     static let checkViolation = "23514"
     static let insufficientPrivilege = "42501"
@@ -36,20 +40,25 @@ enum PostgresError: Error, Sendable, Equatable {
         case .unreachable, .unreadable: true
         case .refused(let state, _):
             state.begins(with: "57P") || state.begins(with: "08") || state == "25006" || state == "53300"
-        case .unusable, .store: false
+        case .unusable, .unconfirmed, .store: false
         }
     }
 
     /// Whether it is certain that nothing was done.
     var isUnsent: Bool {
-        guard case .unreachable(_, let wasSent) = self else { return true }
-        return !wasSent
+        switch self {
+        case .unreachable(_, let wasSent): !wasSent
+        case .unconfirmed: false
+        case .unusable, .refused, .unreadable, .store: true
+        }
     }
 
     /// What was wrong, in words that end no sentence.
     var reason: String {
         switch self {
         case .unusable(let reason), .unreachable(let reason, _), .unreadable(let reason): reason
+        case .unconfirmed: "somebody ended the wait for the standby, which may not have what was committed"
+        case .refused(Standbys.unmet, _): "its commits wait for no standby, and --require-synchronous is set"
         case .refused(let state, let words): "PostgreSQL refused: \(words) (\(state))"
         case .store(let error): error.description
         }

@@ -119,7 +119,11 @@ extension StoreOperations {
                     WHEN s.output_bytes <= $3::int8 AND sha256((
                         SELECT coalesce(string_agg(body, ''::bytea ORDER BY piece), ''::bytea) FROM results
                         WHERE job = s.id AND token = s.token
-                    )) <> s.output_sha256 THEN 2 END
+                    )) <> s.output_sha256 THEN 2 END,
+                CASE WHEN s.status <= 1 AND EXISTS (
+                    SELECT 1 FROM file_uses AS u WHERE u.job = s.id AND (
+                        SELECT count(*) = 0 OR count(*) <> max(part) + 1 FROM file_parts AS p WHERE p.file = u.file
+                    )) THEN 1 END
             FROM page AS s
                 CROSS JOIN LATERAL (
                     SELECT coalesce(sum(length(body)), 0)::int8 AS bytes FROM payloads
@@ -137,7 +141,7 @@ extension StoreOperations {
             let row = rows[index]
             let id = try row.id(0)
             newest = id
-            for (column, name) in [(1, "its input"), (2, "its result")] {
+            for (column, name) in [(1, "its input"), (2, "its result"), (3, "its video")] {
                 guard let fault = try row.optionalInt(column) else { continue }
                 damages.append(
                     StoreReport.Damage(
@@ -155,8 +159,11 @@ extension StoreOperations {
 enum Privileges {
     private static let tables: [(privileges: [String], tables: [String])] = [
         (["SELECT"], ["vigil_schema", "vigil_backlog"]),
-        (["SELECT", "INSERT", "UPDATE", "DELETE"], ["jobs", "callbacks", "alerts", "lines", "servers"]),
-        (["SELECT", "INSERT", "DELETE"], ["payloads", "results", "keys"]),
+        (
+            ["SELECT", "INSERT", "UPDATE", "DELETE"],
+            ["jobs", "callbacks", "alerts", "lines", "servers", "files", "made"]
+        ),
+        (["SELECT", "INSERT", "DELETE"], ["payloads", "results", "keys", "file_uses", "file_parts"]),
         (["SELECT", "INSERT", "UPDATE"], ["remarks", "usage", "copies"]), (["SELECT", "UPDATE"], ["lanes"]),
     ]
 
@@ -174,11 +181,23 @@ enum Privileges {
         }
         let row = try session.run(
             """
-            SELECT count(*) FROM pg_proc AS p WHERE p.proname IN ('vigil_make_hour', 'vigil_drop_hour')
-            AND pg_function_is_visible(p.oid) AND NOT has_function_privilege(p.oid, 'EXECUTE')
+            SELECT count(*) FILTER (WHERE p.proname IN (
+                    'vigil_make_hour', 'vigil_drop_hour', 'vigil_make_files', 'vigil_drop_files')),
+                count(*) FILTER (WHERE p.proname IN ('vigil_standbys', 'vigil_pressure'))
+            FROM pg_proc AS p WHERE pg_function_is_visible(p.oid) AND NOT has_function_privilege(p.oid, 'EXECUTE')
             """
         ).first
         if try row?.count(0) ?? 0 > 0 { lacking.append("make and drop partitions") }
+        if try row?.count(1) ?? 0 > 0 { lacking.append("ask how the database fares") }
+        for name in Functions.names {
+            let row = try session.run(
+                """
+                SELECT count(*) FROM pg_proc AS p WHERE p.proname = '\(name)' AND pg_function_is_visible(p.oid)
+                AND NOT has_function_privilege(p.oid, 'EXECUTE')
+                """
+            ).first
+            if try row?.count(0) ?? 0 > 0 { lacking.append("EXECUTE \(name)") }
+        }
         return lacking
     }
 }

@@ -5,10 +5,8 @@ import Platform
 public struct StoreStatistics: Sendable, Equatable {
     /// A server that says that it is there.
     public struct Server: Sendable, Equatable {
-        /// What it is called.
-        public let name: String
-        /// How long ago it last said so, in milliseconds.
-        public let silent: Int
+        /// What it is called, since when it is there, how long ago it last said so, and what it was at then.
+        public let standing: SharedStanding.Server
         /// The models that it serves, by name; empty for all.
         public let models: [String]
     }
@@ -33,16 +31,14 @@ public struct StoreStatistics: Sendable, Equatable {
     public internal(set) var inputsBytes = 0
     /// The bytes of results.
     public internal(set) var resultsBytes = 0
-    /// How many partitions inputs and results have.
+    /// The bytes of videos.
+    public internal(set) var videosBytes = 0
+    /// How many partitions inputs, results and videos have.
     public internal(set) var partitions = 0
-    /// How many rows of jobs are dead.
-    public internal(set) var deadRows = 0
     /// How long ago an autovacuum was there, in milliseconds; nil where there was none.
     public internal(set) var vacuumed: Int?
-    /// How many transactions ago the oldest began that a session, a replication slot or a prepared one still sees.
-    public internal(set) var oldestSnapshot = 0
-    /// For how long the transaction of this database lasts that began first, in milliseconds.
-    public internal(set) var oldestTransaction = 0
+    /// What holds it up.
+    public internal(set) var pressure = SharedStanding.Pressure()
     /// How many sessions this database has.
     public internal(set) var sessions = 0
     /// How many sessions the server allows for all of its databases.
@@ -50,14 +46,19 @@ public struct StoreStatistics: Sendable, Equatable {
 }
 
 extension StoreOperations {
-    /// What there is, and what tells whether the database keeps up. Other users' transactions are seen only by members of
-    /// `pg_read_all_stats`.
+    /// What there is, and what tells whether the database keeps up.
     public func statistics() async throws(JobStoreError) -> StoreStatistics {
         try await call { session throws(PostgresError) in
             var found = StoreStatistics()
             found.version = session.connection.serverVersion / 10_000
-            guard try Migration(session: session, vigil: "").standing().steps > 0 else {
+            let steps = try Migration(session: session, vigil: "").standing().steps
+            guard steps > 0 else {
                 throw .unusable("there are no tables of Vigil's that this user can see: vigil store migrate makes them")
+            }
+            guard steps >= Schema.steps.count else {
+                throw .unusable(
+                    "its tables have had \(steps) steps of \(Schema.steps.count): vigil store migrate does what is left"
+                )
             }
             let answers = try session.run([
                 Statement("SELECT status, count(*) FROM jobs GROUP BY status"),
@@ -65,10 +66,10 @@ extension StoreOperations {
                 Statement("SELECT count(*) FROM callbacks"),
                 Statement(
                     """
-                    SELECT name, greatest((extract(epoch FROM clock_timestamp()) * 1000)::int8 - seen / 1000000, 0),
-                        CASE WHEN every THEN '{}'::bytea[] ELSE names END
-                    FROM servers ORDER BY seen DESC LIMIT 1000
-                    """),
+                    WITH \(StoreTime.table) SELECT \(SharedStanding.Server.columns),
+                        CASE WHEN s.every THEN '{}'::bytea[] ELSE s.names END
+                    FROM servers AS s, t ORDER BY s.seen DESC LIMIT 1000
+                    """, StoreTime(by: SystemClock()).values),
                 Statement(
                     """
                     SELECT pg_database_size(current_database()), pg_total_relation_size('jobs'),
@@ -77,25 +78,20 @@ extension StoreOperations {
                         (SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::int8 FROM pg_inherits
                             WHERE inhparent = to_regclass('results')),
                         (SELECT count(*) FROM pg_inherits
-                            WHERE inhparent IN (to_regclass('payloads'), to_regclass('results')))
+                            WHERE inhparent IN (to_regclass('payloads'), to_regclass('results'), to_regclass('file_parts'))),
+                        (SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::int8 FROM pg_inherits
+                            WHERE inhparent = to_regclass('file_parts'))
                     """),
                 Statement(
                     """
-                    SELECT n_dead_tup,
-                        (extract(epoch FROM clock_timestamp() - last_autovacuum) * 1000)::int8
-                    FROM pg_stat_user_tables WHERE relid = to_regclass('jobs')
+                    SELECT (extract(epoch FROM clock_timestamp() - last_autovacuum) * 1000)::int8 FROM pg_stat_user_tables WHERE relid = to_regclass('jobs')
                     """),
                 Statement(
                     """
-                    SELECT greatest(
-                            (SELECT max(age(backend_xmin)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()),
-                            (SELECT max(greatest(age(xmin), age(catalog_xmin))) FROM pg_replication_slots),
-                            (SELECT max(age(transaction)) FROM pg_prepared_xacts), 0)::int8,
-                        (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)) * 1000, 0)::int8
-                            FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()),
-                        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()),
+                    SELECT (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()),
                         current_setting('max_connections')::int8
                     """),
+                SharedStanding.Pressure.look,
             ])
             for index in 0..<answers[0].count {
                 let row = answers[0][index]
@@ -108,21 +104,18 @@ extension StoreOperations {
             found.callbacks = try answers[2].first?.count(0) ?? 0
             found.servers = try answers[3].map { row throws(PostgresError) in
                 StoreStatistics.Server(
-                    name: try row.text(0), silent: try row.count(1),
-                    models: try row.texts(2).filter { !$0.isEmpty })
+                    standing: try SharedStanding.Server(row, own: []), models: try row.texts(8).filter { !$0.isEmpty })
             }
             if let row = answers[4].first {
                 (found.bytes, found.jobsBytes) = (try row.count(0), try row.count(1))
                 (found.inputsBytes, found.resultsBytes) = (try row.count(2), try row.count(3))
-                found.partitions = try row.count(4)
+                (found.partitions, found.videosBytes) = (try row.count(4), try row.count(5))
             }
-            if let row = answers[5].first {
-                (found.deadRows, found.vacuumed) = (try row.count(0), try row.optionalInt(1).map { Int($0) })
-            }
+            if let row = answers[5].first { found.vacuumed = try row.optionalInt(0).map { Int($0) } }
             if let row = answers[6].first {
-                (found.oldestSnapshot, found.oldestTransaction) = (try row.count(0), try row.count(1))
-                (found.sessions, found.mostSessions) = (try row.count(2), try row.count(3))
+                (found.sessions, found.mostSessions) = (try row.count(0), try row.count(1))
             }
+            found.pressure = try SharedStanding.Pressure(answers[7])
             return found
         }
     }

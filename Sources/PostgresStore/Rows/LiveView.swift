@@ -167,17 +167,22 @@ struct OwnModels: Sendable {
     }
 
     /// Tells the others.
-    func heartbeat(_ time: StoreTime, name: String) -> Statement {
+    func heartbeat(_ time: StoreTime, _ presence: Presence) -> Statement {
         Statement(
             """
-            WITH \(StoreTime.table) INSERT INTO servers (id, name, started_at, seen, every, models, names)
-            SELECT $3::bytea, $4::bytea, wall, now, $5::bool, $6::bytea[], $7::bytea[] FROM t
+            WITH \(StoreTime.table) INSERT INTO servers (
+                id, name, started_at, seen, every, models, names, version, workers, running, draining
+            )
+            SELECT $3::bytea, $4::bytea, wall, now, $5::bool, $6::bytea[], $7::bytea[], $8::bytea, $9::int8, $10::int8,
+                $11::bool FROM t
             ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, every = excluded.every, models = excluded.models,
-                names = excluded.names
+                names = excluded.names, workers = excluded.workers, running = excluded.running,
+                draining = excluded.draining
             """,
             time.values + [
-                .blob(server), .text(name), .bool(models.isEvery), offer,
-                .texts(models.all.map(\.name) + kinds.map { _ in "" }),
+                .blob(server), .text(presence.name), .bool(models.isEvery), offer,
+                .texts(models.all.map(\.name) + kinds.map { _ in "" }), .text(presence.version),
+                .int(presence.activity.workers), .int(presence.activity.running), .bool(presence.activity.isDraining),
             ])
     }
 }

@@ -22,9 +22,14 @@ struct Partitions {
 
     /// Makes that of an hour, unless another does.
     private func make(_ number: Int64) throws(PostgresError) {
-        _ = try session.run(
-            "SELECT vigil_make_hour($1::int8, $2::bytea, $3::bytea)",
-            [.int(number), .blob(Self.bound(number)), .blob(Self.bound(number + 1))])
+        do throws(PostgresError) {
+            _ = try session.run(
+                "SELECT vigil_make_hour($1::int8, $2::bytea, $3::bytea)",
+                [.int(number), .blob(Self.bound(number)), .blob(Self.bound(number + 1))])
+        } catch  where error.state == PostgresError.duplicateTable {
+            // Of servers that begin together one was first, which another may not have heard of while it waited for its turn.
+            return
+        }
     }
 
     /// Drops what nobody needs any more.

@@ -4,6 +4,9 @@ enum Schema {
     static let steps: [(name: String, sql: [String])] = [
         ("jobs", [jobs, bodies, keys, callbacks, alerts, remarks, usage, lines, servers, backlog]),
         ("operations", [Hours.step, Hours.copies]),
+        ("functions", [Functions.step]),
+        ("files", [FileTables.tables, FileTables.partitions]),
+        ("health", [Health.step]),
     ]
 
     /// Which steps were done, when and by which Vigil.

@@ -33,6 +33,8 @@ final class InputCache: Sendable {
         }
     }
 
+    func holds(_ job: JobID) -> Bool { state.withLock { $0.inputs[job] != nil } }
+
     func look(at job: JobID) -> JobBody? { state.withLock { $0.inputs[job] } }
 
     func take(_ job: JobID) -> JobBody? {

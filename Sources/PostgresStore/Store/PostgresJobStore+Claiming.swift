@@ -9,6 +9,7 @@ extension PostgresJobStore {
     /// Takes jobs of this server's models out of the queue, and reads their inputs. A job whose input is damaged fails, by name.
     public func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] {
         guard limit.jobs > 0 else { return [] }
+        try checkCommits()
         let secrets = random.withLock { random in
             (0..<min(limit.jobs, Self.mostClaimed)).map { _ in Int64(bitPattern: random.next() as UInt64) }
         }
@@ -16,12 +17,15 @@ extension PostgresJobStore {
             try claimRows(limit, secrets, on: session)
         }
         forgetView()
+        let read = await readTogether(rows)
         var claimed: [ClaimedJob] = []
         var problem: JobStoreError?
         for row in rows {
             let record = row.record(at: moment, serialKinds: settings.serialKinds)
             do throws(JobStoreError) {
-                if let job = ClaimedJob(record, input: try await input(of: row), now: moment.own) {
+                let input: JobBody
+                if let known = read[row.job.id] { input = known } else { input = try await self.input(of: row) }
+                if let job = ClaimedJob(record, input: input, now: moment.own) {
                     claimed.append(job)
                 }
             } catch {
@@ -39,19 +43,13 @@ extension PostgresJobStore {
         let models = models
         let asked = clock.now
         let isBegun = own.withLock { !$0.hasWorkLog }
-        let answers = try session.run([
-            // Each statement sees what was committed before it begins, so that this one is apart from the next. To compile that
-            // one takes PostgreSQL a thousand times as long as to run it.
-            Statement("SELECT set_config('jit', 'off', true), lane FROM lanes ORDER BY lane FOR UPDATE"),
-            Statement(
-                Self.claiming,
-                time.values + models.values.prefix(2) + [
-                    .int(secrets.count), .int(max(min(limit.long, secrets.count), 0)), .int(limit.parts),
-                    .int(limit.least), .ints(secrets), .int(settings.lease.wholeNanoseconds), .bool(isBegun),
-                    .int(max(min(limit.serial, secrets.count), 0)),
-                ]),
-        ])
-        let rows = answers[1]
+        let rows = try session.run(
+            Self.claiming,
+            time.values + models.values.prefix(2) + [
+                .int(secrets.count), .int(max(min(limit.long, secrets.count), 0)), .int(limit.parts),
+                .int(limit.least), .ints(secrets), .int(settings.lease.wholeNanoseconds), .bool(isBegun),
+                .int(max(min(limit.serial, secrets.count), 0)),
+            ])
         guard let first = rows.first else { return ([], Moment(stored: 0, own: asked)) }
         // The claims of one call are of one moment; what this server reckons from it begins before, not after.
         let moment = Moment(stored: try first.int(JobRow.count), own: asked)
@@ -86,83 +84,40 @@ extension PostgresJobStore {
         return Set(try rows.map { row throws(PostgresError) in try row.id(0) })
     }
 
-    /// The jobs whose turn it is, by ``FairQueue``'s rules: the first of each client's line, and of these by their lines' tags.
-    ///
-    /// Only as many lines are looked at as jobs are claimed, those whose first jobs go first, and as many of each: whatever is
-    /// behind these has as many before it. A line that comes to be has the tag that was served last.
+    /// By what has its plan ready (``Functions``).
     private static let claiming = """
-        WITH RECURSIVE \(StoreTime.table), clients (lane, client) AS (
-            SELECT l.lane, f.client FROM lanes AS l CROSS JOIN LATERAL (
-                SELECT j.client FROM jobs AS j WHERE j.status = 0 AND j.lane = l.lane ORDER BY j.client LIMIT 1
-            ) AS f
-            UNION ALL
-            SELECT c.lane, n.client FROM clients AS c CROSS JOIN LATERAL (
-                SELECT j.client FROM jobs AS j WHERE j.status = 0 AND j.lane = c.lane AND j.client > c.client
-                ORDER BY j.client LIMIT 1
-            ) AS n
-        ), heads AS (
-            SELECT c.lane, c.client, greatest(coalesce(g.tag, l.served), l.served) AS line_tag, row_number() OVER (
-                    PARTITION BY c.lane
-                    ORDER BY greatest(coalesce(g.tag, l.served), l.served), h.priority DESC, h.id
-                ) AS number
-            FROM clients AS c JOIN lanes AS l USING (lane)
-                LEFT JOIN lines AS g ON g.lane = c.lane AND g.client = c.client
-                CROSS JOIN LATERAL (
-                    SELECT j.id, j.priority FROM jobs AS j
-                    WHERE j.status = 0 AND j.lane = c.lane AND j.client = c.client
-                    AND \(OwnModels.isOwn("j", every: 3, own: 4))
-                    AND (j.overdue IS NULL OR j.overdue > (SELECT now FROM t))
-                    ORDER BY j.turn, j.id LIMIT 1
-                ) AS h
-        ), firsts AS (
-            SELECT h.lane, h.client, h.line_tag, q.*,
-                q.parts::int8 * CASE q.priority WHEN 2 THEN 1 WHEN 1 THEN 4 ELSE 16 END AS cost
-            FROM heads AS h CROSS JOIN LATERAL (
-                SELECT j.id, j.turn, j.parts, j.priority FROM jobs AS j
-                WHERE j.status = 0 AND j.lane = h.lane AND j.client = h.client
-                AND \(OwnModels.isOwn("j", every: 3, own: 4))
-                AND (j.overdue IS NULL OR j.overdue > (SELECT now FROM t))
-                ORDER BY j.turn, j.id LIMIT CASE h.lane WHEN 1 THEN $6::int8 WHEN 2 THEN $12::int8 ELSE $5::int8 END
-            ) AS q WHERE h.number <= $5::int8
-        ), turns AS (
-            SELECT *, line_tag + (sum(cost) OVER (PARTITION BY lane, client ORDER BY turn, id))::int8 - cost AS tag
-            FROM firsts
-        ), long AS (
-            SELECT *, row_number() OVER (ORDER BY tag, priority DESC, id) AS number FROM turns WHERE lane = 1
-            ORDER BY number LIMIT $6::int8
-        ), serial AS (
-            SELECT *, row_number() OVER (ORDER BY tag, priority DESC, id) AS number FROM turns WHERE lane = 2
-            ORDER BY number LIMIT greatest($12::int8 - (SELECT count(*) FROM long), 0)
-        ), apart AS (
-            SELECT (SELECT count(*) FROM long) AS long, (SELECT count(*) FROM long) + (SELECT count(*) FROM serial) AS both
-        ), short AS (
-            SELECT *, bool_and(number <= $8::int8 OR load <= $7::int8) OVER (ORDER BY number) AS fits FROM (
-                SELECT *, row_number() OVER w AS number, sum(parts) OVER w AS load FROM turns WHERE lane = 0
-                WINDOW w AS (ORDER BY tag, priority DESC, id)
-            ) AS s
-        ), chosen AS (
-            SELECT id, tag, cost, number FROM long
-            UNION ALL
-            SELECT s.id, s.tag, s.cost, s.number + a.long FROM serial AS s, apart AS a
-            UNION ALL
-            SELECT s.id, s.tag, s.cost, s.number + a.both FROM short AS s, apart AS a
-            WHERE s.fits AND s.number + a.both <= $5::int8
-        ), claimed AS (
-            UPDATE jobs AS j SET status = 1, attempt = j.attempt + 1, started_at = t.wall, parts_done = 0,
-                token = ($9::int8[])[c.number], lapsed = NULL, lease_end = t.now + $10::int8, begun = $11::bool,
-                revision = j.revision + 1
-            FROM chosen AS c, t WHERE j.id = c.id AND j.status = 0
-            RETURNING j.*, t.now AS claimed_at, c.number, c.tag, c.cost
-        ), served AS (
-            UPDATE lanes AS l SET served = greatest(l.served, c.tag)
-            FROM (SELECT lane, max(tag) AS tag FROM claimed GROUP BY lane) AS c WHERE l.lane = c.lane
-        ), tagged AS (
-            INSERT INTO lines (lane, client, tag)
-            SELECT lane, client, max(tag + cost) FROM claimed GROUP BY lane, client
-            ON CONFLICT (lane, client) DO UPDATE SET tag = excluded.tag
-        )
-        SELECT \(JobRow.columns(of: "claimed")), claimed.claimed_at FROM claimed ORDER BY claimed.number
+        SELECT \(JobRow.columns(of: "(c.j)")), c.claimed_at FROM vigil_claim_1($1::int8, $2::int8, $3::bool, $4::bytea[],
+            $5::int8, $6::int8, $7::int8, $8::int8, $9::int8[], $10::int8, $11::bool, $12::int8) AS c
         """
+
+    /// The inputs of claimed jobs that did not come to this server, as far as they are small, in one trip. What is missing, or is
+    /// not what was stored, is for ``input(of:)`` to say.
+    private func readTogether(_ rows: [JobRow]) async -> [JobID: JobBody] {
+        var left = Self.mostReadTogether
+        var sources: [JobID: [JobRow]] = [:]
+        for row in rows where row.input.stored <= Self.pieceBytes && !inputs.holds(row.job.id) {
+            guard row.input.stored <= left else { break }
+            left -= row.input.stored
+            sources[row.source, default: []].append(row)
+        }
+        guard sources.count > 1 else { return [:] }
+        let found = try? await pool.run(bytes: Self.mostReadTogether, isRepeatable: true) {
+            [sources] session throws(PostgresError) in
+            let answer = try session.run(
+                "SELECT job, body FROM payloads WHERE job = ANY ($1::bytea[]) AND piece = 0", [.ids(sources.keys)])
+            var inputs: [JobID: JobBody] = [:]
+            for index in 0..<answer.count {
+                let body = try answer[index].bytes(1)
+                for row in sources[try answer[index].id(0)] ?? [] where row.input.stored == body.count {
+                    inputs[row.job.id] = try? Self.decode(body, of: row)
+                }
+            }
+            return inputs
+        }
+        return found ?? [:]
+    }
+
+    private static let mostReadTogether = 16 << 20
 
     /// The input, checked against what was stored.
     private func input(of row: JobRow) async throws(JobStoreError) -> JobBody {
@@ -208,6 +163,11 @@ extension PostgresJobStore {
             body += bytes
             piece += 1
         }
+        return try decode(body, of: row)
+    }
+
+    private static func decode(_ body: [UInt8], of row: JobRow) throws(PostgresError) -> JobBody {
+        let id = row.job.id
         guard BodyDigest.of(body, subject: row.job.subject.bytes) == row.input.sha256 else {
             throw .store(.damaged(id, "its input is not the one that was stored: its SHA-256 differs"))
         }
@@ -242,15 +202,18 @@ extension PostgresJobStore {
 extension PostgresJobStore {
     /// Workers note what they begin with, so that jobs which were merely in hand when a server ended have lost no attempt.
     public func workLog(workers: Int) -> (any WorkLog)? {
-        own.withLock { $0.hasWorkLog = true }
-        return BegunJobs(store: self)
+        let begun = BegunJobs(store: self)
+        own.withLock { own in
+            own.hasWorkLog = true
+            own.begun = begun
+        }
+        return begun
     }
 
     /// Notes that workers have begun with jobs.
     func noteBegun(_ ids: [JobID]) async {
         _ = try? await keeper.run(isRepeatable: true) { session throws(PostgresError) in
-            try session.run(
-                "UPDATE jobs SET begun = true WHERE id = ANY ($1::bytea[]) AND status = 1 AND NOT begun", [.ids(ids)])
+            try session.run([BegunJobs.note(of: ids)])
         }
     }
 }

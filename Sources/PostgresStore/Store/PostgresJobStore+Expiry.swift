@@ -9,6 +9,7 @@ extension PostgresJobStore {
     /// Gives back what is nobody's, ends what is too late, and removes what has expired. Of servers that do so at once each has
     /// other jobs.
     public func expire() async throws(JobStoreError) -> Expired {
+        try checkCommits()
         var expired = Expired()
         do throws(PostgresError) {
             try await heartbeat()
@@ -166,6 +167,7 @@ extension PostgresJobStore {
         }
         guard isDue else { return }
         let (time, uploadTTL, lease) = (time, settings.uploadTTL, settings.lease)
+        let madeBytes = settings.madeBytes
         let (waiting, wall) = try await keeper.run { session throws(PostgresError) in
             let answers = try session.run([
                 Statement("WITH \(StoreTime.table) SELECT wall FROM t", time.values),
@@ -184,6 +186,7 @@ extension PostgresJobStore {
             let partitions = Partitions(session: session)
             try partitions.make(at: wall)
             try partitions.drop(at: wall, uploadTTL: uploadTTL)
+            try FileTables.tidy(session, time, at: wall, madeBytes: madeBytes)
             return (try Self.counts(answers[1]), wall)
         }
         own.withLock { own in

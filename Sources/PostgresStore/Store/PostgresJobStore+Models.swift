@@ -7,7 +7,7 @@ extension PostgresJobStore {
     public func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange {
         let before = self.models
         let next = OwnModels(models: models, missing: missing, server: before.server, lease: before.lease)
-        let (time, table, name) = (time, table, settings.server)
+        let (time, table, presence) = (time, table, presence)
         var adoptions: [String: String] = [:]
         for model in models.all {
             adoptions[model.name] = models.digest(for: ModelID(name: model.name, sha256: nil))
@@ -16,7 +16,7 @@ extension PostgresJobStore {
         let change = try await call(isRepeatable: true) { session throws(PostgresError) in
             var view = try LiveView.read(session, time, served: before, settings: table)
             let others = try session.run([
-                next.others(time), next.heartbeat(time, name: name),
+                next.others(time), next.heartbeat(time, presence),
                 Statement(
                     """
                     UPDATE jobs AS j SET model_sha256 = m.digest, revision = j.revision + 1
@@ -44,15 +44,17 @@ extension PostgresJobStore {
     /// What others do to the store's jobs.
     public func glance(at jobs: [JobID], counting: Bool) async throws(JobStoreError) -> Glance? {
         let (models, values) = (models, models.values)
-        let found = try await call(on: keeper, isRepeatable: true) { session throws(PostgresError) in
-            try session.run([
-                Statement(
-                    """
-                    SELECT EXISTS (SELECT 1 FROM jobs AS j WHERE j.status = 0
-                    AND \(OwnModels.isOwn("j", every: 1, own: 2)))
-                    """, Array(values.prefix(2))),
-                Statement("SELECT id, revision FROM jobs WHERE id = ANY ($1::bytea[])", [.ids(jobs)]),
-            ])
+        let looks = counting && settings.requiresSynchronous ? [Standbys.look] : []
+        let found = try await call(on: looker, isRepeatable: true) { session throws(PostgresError) in
+            try session.run(
+                [
+                    Statement(
+                        """
+                        SELECT EXISTS (SELECT 1 FROM jobs AS j WHERE j.status = 0
+                        AND \(OwnModels.isOwn("j", every: 1, own: 2)))
+                        """, Array(values.prefix(2))),
+                    Statement("SELECT id, revision FROM jobs WHERE id = ANY ($1::bytea[])", [.ids(jobs)]),
+                ] + looks)
         }
         var glance = Glance()
         _ = models
@@ -61,6 +63,7 @@ extension PostgresJobStore {
             for index in 0..<found[1].count {
                 glance.revisions[try found[1][index].id(0)] = try found[1][index].count(1)
             }
+            if !looks.isEmpty { note(try Standbys(found[2])) }
         } catch { throw error.told }
         if counting {
             let view = try await liveView()

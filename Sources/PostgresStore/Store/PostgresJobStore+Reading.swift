@@ -162,16 +162,24 @@ extension PostgresJobStore {
 
     /// Throws where the database can't be reached, or takes no writes.
     public func checkWritable() async throws(JobStoreError) {
-        let isReadOnly = try await call(on: keeper, isRepeatable: true) { session throws(PostgresError) in
-            try session.run("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'")
-                .first?.bool(0) ?? true
+        let looks = settings.requiresSynchronous ? [Standbys.look] : []
+        let (isReadOnly, standbys) = try await call(on: looker, isRepeatable: true) { session throws(PostgresError) in
+            let answers = try session.run(
+                [Statement("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'")] + looks)
+            return (try answers[0].first?.bool(0) ?? true, looks.isEmpty ? nil : try Standbys(answers[1]))
         }
+        if let standbys { note(standbys) }
         if isReadOnly { throw .unavailable("the database takes no writes: it is a standby, or set so") }
+        if let fault = standbys?.fault { throw .unavailable(fault) }
     }
 
     /// Throws the same, by what was found out in the last seconds.
     public func checkTakes() async throws(JobStoreError) {
-        if MonotonicTime.now - max(pool.lastGood, keeper.lastGood) < .seconds(2) { return }
+        if settings.requiresSynchronous {
+            guard let fault = lackOfStandby else { return try await checkWritable() }
+            if !fault.isEmpty { throw .unavailable(fault) }
+        }
+        if MonotonicTime.now - max(pool.lastGood, keeper.lastGood, looker.lastGood) < .seconds(2) { return }
         try await checkWritable()
     }
 

@@ -23,13 +23,20 @@ extension PostgresJobStore {
 
     /// Commits jobs with their inputs.
     public func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt {
+        if settings.requiresSynchronous, let fault = lackOfStandby, !fault.isEmpty { throw .unavailable(fault) }
         let (batch, handed) = prepare(submission, at: wall)
         for job in handed { inputs.put(job.new.input, of: job.job.id) }
         let bytes = submission.jobs.reduce(0) { $0 + $1.billedBytes }
         let receipt: Receipt
         do throws(PostgresError) {
             receipt = try await pool.run(bytes: bytes) { [self] session throws(PostgresError) in
-                try submit(submission, handed, batch, on: session)
+                let receipt = try submit(submission, handed, batch, on: session)
+                // Another's answer may be here and not yet on the standby.
+                if receipt.origin != .new, settings.requiresSynchronous {
+                    _ = try session.run([Standbys.demand, Standbys.confirmation])
+                }
+                try confirm(on: session)
+                return receipt
             }
         } catch {
             guard !error.isUnsent, await isThere(handed) else {
@@ -79,7 +86,10 @@ extension PostgresJobStore {
                 _ = try session.run([stale(key), insertion(of: key, job.id, batch: nil, isShared: true)])
                 return known
             }
-            if statements.isEmpty { statements = insertions(submission, handed, batch) }
+            if statements.isEmpty {
+                statements = insertions(submission, handed, batch)
+                if settings.requiresSynchronous { statements.insert(Standbys.demand, at: 0) }
+            }
             do throws(PostgresError) {
                 _ = try session.run(statements)
                 return Receipt(jobs: handed.map(\.job), batch: batch, origin: .new)
@@ -115,15 +125,17 @@ extension PostgresJobStore {
         var input = Coded(form: .plain, bytes: 0, sha256: [])
         for (place, job) in handed.enumerated() {
             let ownsInput = job.source.map { $0 == job.job.id } ?? true
+            if let file = job.new.file { statements.append(FileTables.use(of: file, by: job.job.id)) }
             guard ownsInput else {
-                statements.append(insertion(of: job, place: place, input))
+                statements.append(insertion(of: job, place: place, input, nil))
                 continue
             }
             let (form, body) = PayloadForm.encode(job.new.input)
             input = Coded(
                 form: form, bytes: body.count, sha256: BodyDigest.of(body, subject: job.job.subject.bytes))
-            statements.append(insertion(of: job, place: place, input))
-            for (piece, start) in stride(from: 0, to: body.count, by: Self.pieceBytes).enumerated() {
+            let first = body.count <= Self.pieceBytes ? body : Array(body.prefix(Self.pieceBytes))
+            statements.append(insertion(of: job, place: place, input, body.isEmpty ? nil : first))
+            for (piece, start) in stride(from: 0, to: body.count, by: Self.pieceBytes).enumerated().dropFirst() {
                 let bytes = Array(body[start..<min(start + Self.pieceBytes, body.count)])
                 statements.append(
                     Statement(
@@ -134,25 +146,15 @@ extension PostgresJobStore {
         return statements
     }
 
-    private func insertion(of handed: Handed, place: Int, _ input: Coded) -> Statement {
+    /// - Parameter piece: the first piece of its input, where nobody else has that
+    private func insertion(of handed: Handed, place: Int, _ input: Coded, _ piece: [UInt8]?) -> Statement {
         let (job, new) = (handed.job, handed.new)
         let isSerial = settings.serialKinds.contains { $0.hasBytes(of: job.kind) }
         let lane = ClaimLimit.Lane(parts: job.parts, isSerial: isSerial)
         let headStart = Int64(job.priority.rawValue) * table.headStart.wholeNanoseconds
         return Statement(
-            """
-            WITH \(StoreTime.table) INSERT INTO jobs (
-                id, status, priority, lane, parts, place, turn, inserted, overdue, input_bytes, created_at, deadline_at,
-                input_form, input_floats, input_plain, input_stored, client, model, model_sha256, owner, batch, source,
-                kind, name, callback, receiver, trace, reuse_key, input_sha256, subject, alerts
-            )
-            SELECT $3::bytea, 0, $4::int8, $5::int8, $6::int8, $7::int8, now - $8::int8, now, now + $9::int8, $10::int8,
-                $11::int8, $12::int8, $13::int8, $14::bool, $15::int8, $16::int8, $17::bytea, $18::bytea, $19::bytea,
-                $20::bytea, $21::bytea, $22::bytea, $23::bytea, $24::bytea, $25::bytea, $26::bytea, $27::bytea,
-                $28::bytea, $29::bytea, $30::bytea, $31::bytea[]
-            FROM t
-            """,
-            time.values + [
+            Self.submitting,
+            time.values.prefix(1) + [
                 .id(job.id), .int(job.priority.rawValue), .int(LaneCode[lane]), .int(job.parts), .int(place),
                 .int(headStart),
                 .int(new.deadline.map { min($0.wholeNanoseconds, .max / 4) }), .int(job.inputBytes),
@@ -161,16 +163,29 @@ extension PostgresJobStore {
                 .text(job.model), .text(job.modelSHA256), .text(job.owner), .id(job.batch?.jobID), .id(handed.source),
                 .text(job.kind), .text(job.name), .text(job.callback), .text(job.callback.map(CallbackNote.receiver)),
                 .text(job.trace), .text(new.ownReuseKey), .blob(input.sha256), .blob(job.subject.bytes),
-                .texts(job.alerts),
+                .texts(job.alerts), .blob(piece),
             ])
     }
+
+    /// By what has its plan ready (``Functions``).
+    private static let submitting = """
+        SELECT vigil_submit_1($1::int8, $2::bytea, $3::int8, $4::int8, $5::int8, $6::int8, $7::int8, $8::int8, $9::int8,
+            $10::int8, $11::int8, $12::int8, $13::bool, $14::int8, $15::int8, $16::bytea, $17::bytea, $18::bytea,
+            $19::bytea, $20::bytea, $21::bytea, $22::bytea, $23::bytea, $24::bytea, $25::bytea, $26::bytea, $27::bytea,
+            $28::bytea, $29::bytea, $30::bytea[], $31::bytea)
+        """
 
     /// Whether jobs were committed though the connection broke before anybody said so.
     private func isThere(_ handed: [Handed]) async -> Bool {
         guard let first = handed.first?.job.id else { return false }
-        for _ in 0..<8 {
-            let found = try? await pool.run(isRepeatable: true) { session throws(PostgresError) in
-                try session.run("SELECT 1 FROM jobs WHERE id = $1::bytea", [.id(first)]).count
+        let end = MonotonicTime.now + ConnectionPool.patience
+        for _ in 0..<8 where MonotonicTime.now < end {
+            let found = try? await pool.run { [self] session throws(PostgresError) in
+                let rows = try session.run([
+                    Statement("SELECT 1 FROM jobs WHERE id = $1::bytea", [.id(first)]), Standbys.confirmation,
+                ])[0]
+                try confirm(on: session)
+                return rows.count
             }
             if let found { return found > 0 }
             // The database is away; who waits for the answer is told so soon.

@@ -5,6 +5,7 @@ extension PostgresJobStore {
     /// Lets claims last.
     public func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] {
         guard !tokens.isEmpty else { return [] }
+        try checkCommits()
         let (time, lease) = (time, settings.lease)
         let models = models
         let rows = try await call(on: keeper, isRepeatable: true) { session throws(PostgresError) in
@@ -52,6 +53,7 @@ extension PostgresJobStore {
     public func reportProgress(
         _ token: ClaimToken, partsDone: Int
     ) async throws(JobStoreError) -> ClaimStanding {
+        if areCommitsHeld { return .held }
         let now = MonotonicTime.now
         let known = own.withLock { own -> ClaimStanding? in
             if let told = own.progress[token], told.isTelling || now - told.at < settings.viewAge {
@@ -101,26 +103,40 @@ extension PostgresJobStore {
     public func complete(
         _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?
     ) async throws(JobStoreError) -> Job? {
+        try checkCommits()
         defer { forgetView() }
         _ = inputs.take(token.job)
-        own.withLock { $0.progress[token] = nil }
-        var bytes = 0
-        if case .succeeded(let output) = outcome { bytes = output.body.count }
+        let begun = own.withLock { own in
+            own.progress[token] = nil
+            return own.begun
+        }
+        begun?.forget(token.job)
         let ending = Ending(token: token, outcome: outcome, timings: timings)
-        let (time, models) = (time, models)
         do throws(PostgresError) {
-            var isFirst = true
-            while true {
-                do throws(PostgresError) {
-                    let job = try await pool.run(bytes: bytes) { session throws(PostgresError) in
-                        try ending.run(session, time, models)
-                    }
-                    return job.map(noted)
-                } catch {
-                    guard !error.isUnsent, isFirst else { throw error }
-                    isFirst = false
+            var isUnknown = false
+            if ending.bytes <= WaitingEnds.mostBytes {
+                switch await endTogether(ending) {
+                case .success(let job): return job.map(noted)
+                // What was refused to all of them may be one's fault.
+                case .failure(.refused): break
+                case .failure(let error):
+                    guard !error.isUnsent else { throw error }
+                    isUnknown = true
                 }
-                // It is not known whether that was done. An end by this very claim is.
+            }
+            return try await endAlone(ending, isUnknown: isUnknown).map(noted)
+        } catch { throw error.told }
+    }
+
+    /// Ends a job by itself.
+    ///
+    /// - Parameter isUnknown: whether it may have been ended already, when the connection broke
+    private func endAlone(_ ending: Ending, isUnknown: Bool) async throws(PostgresError) -> Job? {
+        let (time, models, token) = (time, models, ending.token)
+        var isUnknown = isUnknown
+        while true {
+            if isUnknown {
+                // An end by this very claim is known.
                 let known = try await pool.run(isRepeatable: true) { session throws(PostgresError) in
                     try session.run(
                         """
@@ -129,9 +145,17 @@ extension PostgresJobStore {
                         """, [.id(token.job), .int(token.stored)]
                     ).first.map { row throws(PostgresError) in try JobRow(row).job }
                 }
-                if let known { return noted(known) }
+                if let known { return known }
             }
-        } catch { throw error.told }
+            do throws(PostgresError) {
+                return try await pool.run(bytes: ending.bytes) { session throws(PostgresError) in
+                    try ending.run(session, time, models)
+                }
+            } catch {
+                guard !error.isUnsent, !isUnknown else { throw error }
+                isUnknown = true
+            }
+        }
     }
 
     /// Counts the note of a job's end, if there is one.

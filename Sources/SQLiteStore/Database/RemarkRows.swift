@@ -3,7 +3,15 @@ import Jobs
 
 /// What was put beside jobs, a row each.
 struct RemarkRows {
+    /// What a row takes beside its bytes.
+    static let overhead = 128
     let db: Database
+
+    /// What all rows take.
+    func bytes() throws -> Int {
+        let statement = try db.cachedStatement(sql: "SELECT coalesce(sum(length(bytes) + ?), 0) FROM remarks")
+        return try Int.fetchOne(statement, arguments: [Self.overhead]) ?? 0
+    }
 
     func remarks(_ job: JobID) throws -> JobRemarks? {
         let statement = try db.cachedStatement(sql: "SELECT bytes, revision FROM remarks WHERE job = ?")

@@ -49,6 +49,7 @@ extension WriteContext {
             if isAwaited { live.tallyToCommit.callbacks -= 1 }
             live.tallyToCommit.alerts -= places
         }
+        damage.isGone(id)
         return files
     }
 

@@ -13,7 +13,7 @@ package struct TensorUpload: Sendable {
     /// What else was asked for.
     package let request: InferenceRequest
 
-    private static let features = "features"
+    fileprivate static let features = "features"
     private static let lengths = "lengths"
     /// Whole numbers up to here are told by a float32.
     private static let mostLength: Float = 0x1p24
@@ -110,17 +110,25 @@ extension ScoringService {
     ///   - declaredLength: how many bytes are said to come, where that is known
     ///   - headerLength: how many of them are JSON, where bytes of tensors may follow
     ///   - outputs: what can be asked for
+    ///   - client: whose jobs they will be: a batch of more than it may have queued is refused once its shape is known
     package func readTensors<Pieces: AsyncSequence>(
-        _ pieces: Pieces, declaredLength: Int?, headerLength: Int?, outputs: [String], reservation: Reservation
+        _ pieces: Pieces, declaredLength: Int?, headerLength: Int?, outputs: [String], client: String,
+        reservation: Reservation
     ) async throws(ScoringError) -> TensorUpload where Pieces.Element == [UInt8] {
         var decoder = InferenceDecoder(
             InferenceSignature(inputs: TensorUpload.inputs, outputs: outputs), headerBytes: headerLength,
             totalBytes: declaredLength, limits: ArrayLimits(maxElements: settings.maxBodyBytes))
+        let share = backlog.limits.share(of: client).jobs
         do {
             var iterator = pieces.makeAsyncIterator()
             while let piece = try await iterator.next() {
                 try decoder.feed(piece)
                 try reservation.advance(by: piece.count, holding: decoder.heldBytes)
+                if let shape = decoder.shape(of: TensorUpload.features), shape.count == 3, shape[0] > max(share, 1),
+                    share < maxMatrices
+                {
+                    throw SubmitError.beyondShare(limit: share)
+                }
             }
             reservation.arrived()
             return try TensorUpload(try decoder.finish(), mostMatrices: maxMatrices) { bytes throws(SubmitError) in

@@ -195,7 +195,7 @@ struct MatrixName {
         else { return path }
         let ending = path[path.utf8.index(after: dot)...]
         guard (1...11).contains(ending.utf8.count), let first = ending.utf8.first, Self.isEndingLetter(first),
-            ending.utf8.allSatisfy({ Self.isEndingLetter($0) || (0x30...0x39).contains($0) })
+            ending.utf8.allSatisfy({ Self.isEndingLetter($0) || ASCII.isDigit($0) })
         else { return path }
         return String(path[..<dot])
     }

@@ -14,6 +14,8 @@ final class RowsFile: @unchecked Sendable {
     private static let sumBytes = 8
 
     private let descriptor: CInt
+    /// To where all servers have what is written from now on; nil where that is nowhere.
+    var shared: SharedRows?
     /// Whether all could be written until now: without the rest nothing is wrong, but that it would be made again.
     private var isFine = true
 
@@ -59,7 +61,9 @@ final class RowsFile: @unchecked Sendable {
     func append(_ row: [Float]) {
         var writer = ByteWriter()
         writer.append(row)
-        append(writer.bytes + Self.sum(writer.bytes[...]))
+        let bytes = writer.bytes + Self.sum(writer.bytes[...])
+        append(bytes)
+        shared?.append(bytes)
     }
 
     private func append(_ bytes: [UInt8]) {

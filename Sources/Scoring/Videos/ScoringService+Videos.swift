@@ -88,61 +88,96 @@ extension ScoringService {
         await keep(versions)
         for version in versions { _ = await version.sha256 }
         let ffmpeg = try await intake.ffmpeg()
-        var submission = Submission(batch: [])
-        for video in videos {
-            for version in versions {
-                var new = try job(of: video, options, by: version, intake, account: caller.account) { making in
-                    intake.archive.has(
-                        VideoArchive.lookup(making.key(of: video.video.input, by: ffmpeg), owner: caller.owner))
-                }
-                // The file counts once, whatever models score it.
-                new.bytesElsewhere = version === versions.first ? video.bytes : 0
-                new.name = isBatch ? video.name : options.name ?? video.name
-                (new.client, new.owner, new.trace) = (caller.client, caller.owner, trace)
-                submission.jobs.append(new)
-            }
-        }
-        submission.isBatch = isBatch || versions.count > 1
-        submission.account = caller.account
-        submission.key = key.map { text in
-            let making =
-                [
-                    options.pooling?.rawValue ?? "", options.cadence?.rawValue ?? "", options.tail?.rawValue ?? "",
-                ]
-                // Fingerprints of requests without are what they were.
-                + (options.thumbnails.map { ["thumbnails", String($0)] } ?? [])
-            return self.key(
-                text, videos.flatMap { ["video", $0.name ?? "", $0.sha256] + making }, isBatch: isBatch, options,
-                caller: caller)
-        }
-        // Before the commit, since with it a job can be claimed and end.
-        for video in videos { intake.shelf.take(video.video.input.token, times: versions.count) }
+        let inputs = try await shared(videos, intake.shelf, of: caller.client)
         var isNew = false
-        defer {
-            if !isNew {
-                for video in videos { intake.shelf.release(video.video.input.token, times: versions.count) }
+        do throws(ScoringError) {
+            var submission = Submission(batch: [])
+            for (video, input) in zip(videos, inputs) {
+                for version in versions {
+                    let making = try making(options, by: version)
+                    let isMade = await intake.archive.isThere(
+                        VideoArchive.lookup(making.key(of: input, by: ffmpeg), owner: caller.owner))
+                    var new = job(
+                        of: video, input, options, by: version, making, intake, account: caller.account, isMade: isMade)
+                    // The file counts once, whatever models score it.
+                    new.bytesElsewhere = version === versions.first ? video.bytes : 0
+                    new.name = isBatch ? video.name : options.name ?? video.name
+                    (new.client, new.owner, new.trace) = (caller.client, caller.owner, trace)
+                    if intake.shelf.shared != nil { new.file = JobID(input.token) }
+                    submission.jobs.append(new)
+                }
             }
-        }
-        do {
-            let receipt = try await backlog.submit(submission, using: reservation)
+            submission.isBatch = isBatch || versions.count > 1
+            submission.account = caller.account
+            submission.key = key.map { text in
+                let making =
+                    [
+                        options.pooling?.rawValue ?? "", options.cadence?.rawValue ?? "", options.tail?.rawValue ?? "",
+                    ]
+                    // Fingerprints of requests without are what they were.
+                    + (options.thumbnails.map { ["thumbnails", String($0)] } ?? [])
+                return self.key(
+                    text, videos.flatMap { ["video", $0.name ?? "", $0.sha256] + making }, isBatch: isBatch, options,
+                    caller: caller)
+            }
+            // Before the commit, since with it a job can be claimed and end.
+            for input in inputs { intake.shelf.take(input.token, for: versions.count) }
+            defer {
+                if !isNew { for input in inputs { intake.shelf.giveBack(input.token, for: versions.count) } }
+            }
+            let receipt: Receipt
+            do { receipt = try await backlog.submit(submission, using: reservation) } catch { throw .refused(error) }
             isNew = receipt.origin == .new
+            if !isNew { await discard(inputs, intake.shelf) }
             return receipt
         } catch {
-            throw .refused(error)
+            await discard(inputs, intake.shelf)
+            throw error
         }
     }
 
-    private func job(
-        of video: AcceptedVideo, _ options: ScoreOptions, by version: ModelVersion, _ intake: VideoIntake,
-        account: Account?, isMade: (VideoMaking) -> Bool
-    ) throws(ScoringError) -> NewJob {
-        let (pooling, tail, cadence) = (options.pooling ?? .mean, options.tail ?? .drop, options.cadence ?? .frames)
-        guard let making = VideoMaking(version, pooling: pooling, tail: tail, cadence: cadence) else {
-            throw .video(.noTower(model: version.name))
+    /// The videos as all servers have them, where jobs are shared: with their jobs they are in the store.
+    private func shared(
+        _ videos: [AcceptedVideo], _ shelf: VideoShelf, of client: String
+    ) async throws(ScoringError) -> [VideoInput] {
+        guard let shared = shelf.shared else { return videos.map(\.video.input) }
+        var inputs: [VideoInput] = []
+        do throws(ScoringError) {
+            for video in videos {
+                guard let path = shelf.path(of: video.video.input.token) else {
+                    throw .video(.unfit("its file is gone"))
+                }
+                inputs.append(try await shared.take(video.video.input, at: path, of: client))
+            }
+        } catch {
+            await discard(inputs, shelf)
+            throw error
         }
+        return inputs
+    }
+
+    /// Removes what was copied for jobs that there are not.
+    private func discard(_ inputs: [VideoInput], _ shelf: VideoShelf) async {
+        guard let shared = shelf.shared else { return }
+        for input in inputs { await shared.discard(input.token) }
+    }
+
+    private func making(_ options: ScoreOptions, by version: ModelVersion) throws(ScoringError) -> VideoMaking {
+        let making = VideoMaking(
+            version, pooling: options.pooling ?? .mean, tail: options.tail ?? .drop, cadence: options.cadence ?? .frames
+        )
+        guard let making else { throw .video(.noTower(model: version.name)) }
+        return making
+    }
+
+    private func job(
+        of video: AcceptedVideo, _ input: VideoInput, _ options: ScoreOptions, by version: ModelVersion,
+        _ making: VideoMaking, _ intake: VideoIntake, account: Account?, isMade: Bool
+    ) -> NewJob {
         let late = options.deadline?.warning(at: backlog.wall).map { [$0] } ?? []
         var subject = VideoSubject(
-            token: video.video.input.token, pooling: pooling, tail: tail, cadence: cadence,
+            token: input.token, pooling: making.settings.pooling, tail: making.settings.tail,
+            cadence: making.settings.cadence,
             expectedFrames: video.facts.expectedFrames, length: version.model.configuration.length,
             options: options.encoded, warnings: notes(on: options) + late)
         subject.thumbnails = options.thumbnails ?? 0
@@ -150,10 +185,10 @@ extension ScoringService {
         let rows = making.rows(of: video.frames)
         subject.bill = account.map { VideoBill($0, rows: rows, at: backlog.wall) }
         var new = NewJob(
-            kind: VideoSubject.kind, subject: subject.job, input: JobBody(video.video.input.coded),
+            kind: VideoSubject.kind, subject: subject.job, input: JobBody(input.coded),
             priority: options.priority, model: version.name, modelSHA256: version.knownSHA256,
             parts: making.parts(
-                of: video.frames, isMade: isMade(making), intake.paces, secondsPerChunk: backlog.metrics.secondsPerPart),
+                of: video.frames, isMade: isMade, intake.paces, secondsPerChunk: backlog.metrics.secondsPerPart),
             outputEstimate: 4 * rows * (3 + labels.count) + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 } + 2_048
                 + subject.thumbnails * SegmentPicture.mostBytes)
         new.units = rows

@@ -20,9 +20,12 @@ extension ScoringWork {
     func pictures(
         of result: ScoreResult, most: Int, _ plan: Plan
     ) -> (pictures: [SegmentPicture], warnings: [String]) {
-        guard case .video(let run, _, _, _) = plan.source, let path = run.path else { return ([], []) }
+        guard case .video(let run, _, _, _) = plan.source, let place = run.place else { return ([], []) }
         let scored = ScoredVideo(result)
         guard !scored.segments.isEmpty else { return ([], []) }
+        guard let path = place.path else {
+            return ([], ["no pictures are made of its segments: the video can't be had"])
+        }
         let times = result.source?.times ?? []
         guard !times.isEmpty else { return ([], ["no pictures are made of its segments: the file knows no times"]) }
         let deadline = MonotonicTime.now + Self.pictureTime

@@ -50,20 +50,30 @@ extension ScoringWork {
                 made: (features.job, features.head, features.values), bill: bill(of: subject))
             return (run, features.head.lookup)
         case .video(let input):
-            guard let path = videos.shelf.path(of: input.token) else {
+            guard let place = videos.shelf.place(of: input) else {
                 throw JobFailure(reason: "damaged-job", detail: JobStoreError.damaged(job.id, "").told)
             }
             let lookup = VideoArchive.lookup(making.key(of: input, by: ffmpeg), owner: job.owner)
             if let before = videos.archive.load(lookup, most: mostNumbers) {
                 let run = VideoRun(
-                    making, at: path, by: ffmpeg, paces: videos.paces, manner: manner, made: before,
-                    bill: bill(of: subject))
+                    making, at: place, isWanted: subject.thumbnails > 0, by: ffmpeg, paces: videos.paces,
+                    manner: manner, made: before, bill: bill(of: subject))
                 return (run, lookup)
             }
+            let isFetched = videos.shelf.shared != nil && subject.thumbnails > 0
+            // Whose video has to be fetched for its pictures has it for its rows too.
+            let others =
+                isFetched
+                ? nil
+                : RunningVideos.Place(running: videos.running, lookup: lookup, job: job.id) {
+                    [mostNumbers] in videos.archive.load(lookup, most: mostNumbers)
+                }
             let run = VideoRun(
-                making, of: input, at: path, mustBeChecked: !videos.shelf.isFresh(input.token),
-                rows: videos.shelf.rowsPath(of: job.id), by: ffmpeg, paces: videos.paces, manner: manner,
-                expected: subject.expectedFrames, limit: mostNumbers, bill: bill(of: subject))
+                making, of: input, at: place,
+                mustBeChecked: videos.shelf.shared == nil && !videos.shelf.isFresh(input.token),
+                rows: videos.shelf.rowsPlace(of: job.token), by: ffmpeg, paces: videos.paces, manner: manner,
+                expected: subject.expectedFrames, limit: mostNumbers, among: others,
+                bill: bill(of: subject))
             return (run, lookup)
         }
     }

@@ -22,6 +22,8 @@ public final class VideoArchive: JobObserver {
         var folder: String?
         var scratch = "/var/tmp"
         var limit = 0
+        /// The way to those that all servers have, in whose store they are then.
+        var shared: SharedVideos?
         var kept: [JobID: Kept] = [:]
         /// Its jobs, the oldest first.
         var order: [JobID] = []
@@ -47,9 +49,15 @@ public final class VideoArchive: JobObserver {
     ///   - folder: of videos; nil where jobs are in memory
     ///   - scratch: where files without a name are then
     ///   - limit: bytes that may be kept in all
-    public func open(folder: String?, scratch: String, limit: Int) {
-        state.withLock { ($0.folder, $0.scratch, $0.limit) = (folder, scratch, limit) }
+    ///   - files: where all servers have them; nil where they are this server's alone
+    public func open(folder: String?, scratch: String, limit: Int, sharing files: (any SharedFiles)? = nil) {
+        state.withLock { state in
+            (state.folder, state.scratch, state.limit) = (folder, scratch, limit)
+            state.shared = files.map { SharedVideos($0, scratch: scratch) }
+        }
     }
+
+    private var shared: SharedVideos? { state.withLock(\.shared) }
 
     private static let ending = ".features"
     private static func name(_ job: JobID) -> String { "\(job)\(ending)" }
@@ -118,6 +126,18 @@ public final class VideoArchive: JobObserver {
     /// Whether features are there.
     func has(_ lookup: [UInt8]) -> Bool { state.withLock { $0.found[Self.text(lookup)] != nil } }
 
+    /// Whether features are there, wherever that is.
+    func isThere(_ lookup: [UInt8]) async -> Bool {
+        if let shared { return await shared.has(lookup) }
+        return has(lookup)
+    }
+
+    /// The features of a job, wherever they are; nil where they are not kept.
+    func find(_ job: JobID) async -> KeptFeatures? {
+        if let shared { return await shared.features(of: job) }
+        return await WorkThreads.blocking.run { self.features(of: job) }
+    }
+
     /// The features of a job; nil where they are not kept.
     package func features(of job: JobID) -> KeptFeatures? {
         guard let (path, file) = place(of: job) else { return nil }
@@ -135,6 +155,12 @@ public final class VideoArchive: JobObserver {
 
     /// Features that are found so, with their numbers; those that can't be read are let go of.
     func load(_ lookup: [UInt8], most: Int) -> (job: JobID, head: KeptFeatures.Head, values: [Float])? {
+        if let shared {
+            guard let (job, features) = shared.find(lookup), features.head.lookup == lookup,
+                features.head.rows * features.head.width <= most, let values = try? features.values()
+            else { return nil }
+            return (job, features.head, values)
+        }
         while let job = state.withLock({ $0.found[Self.text(lookup)]?.last }) {
             guard let features = features(of: job), features.head.lookup == lookup, let values = try? features.values()
             else {
@@ -155,6 +181,7 @@ public final class VideoArchive: JobObserver {
         let (folder, scratch, limit) = state.withLock { ($0.folder, $0.scratch, $0.limit) }
         let bytes = 4 * values.count
         guard bytes <= limit else { return }
+        if let shared { return shared.keep(values, head, of: job) }
         guard let folder else {
             let shared = other.flatMap { other in state.withLock { $0.kept[other]?.file } }
             guard let file = shared ?? Self.unnamed(values, head, in: scratch) else { return }
@@ -193,20 +220,7 @@ public final class VideoArchive: JobObserver {
     private static func write(_ values: [Float], _ head: KeptFeatures.Head, to descriptor: CInt) -> Bool {
         var writer = ByteWriter(KeptFeatures.beginning(head), reserving: 4 * values.count)
         writer.append(values)
-        return write(writer.bytes, to: descriptor)
-    }
-
-    private static func write(_ bytes: [UInt8], to descriptor: CInt) -> Bool {
-        bytes.withUnsafeBytes { bytes in
-            var done = 0
-            while done < bytes.count {
-                let count = Platform.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
-                if count < 0, errno == EINTR { continue }
-                guard count > 0 else { return false }
-                done += count
-            }
-            return true
-        }
+        return VideoShelf.write(writer.bytes, to: descriptor) == nil
     }
 
     private func enter(_ job: JobID, _ lookup: [UInt8], bytes: Int, file: UnnamedVideo?) {

@@ -24,6 +24,7 @@ public final class VideoIntake: Sendable {
     /// What is kept of them after that.
     let archive: VideoArchive
     let paces = TowerPaces()
+    let running = RunningVideos()
     private let find: @Sendable () -> Decoding
     private let found = Monitor<(decoding: Decoding?, isBegun: Bool)>((nil, false))
     /// A video is looked at before its job is taken, a few at a time.
@@ -57,7 +58,7 @@ public final class VideoIntake: Sendable {
     /// The same for tasks.
     package func decodingLater() async -> Decoding {
         if let known { return known }
-        return await LongWork.run(if: true) { [self] in decoding() }
+        return await WorkThreads.blocking.run { [self] in decoding() }
     }
 
     /// Whether there is something that decodes them.
@@ -109,15 +110,17 @@ public final class VideoIntake: Sendable {
         guard let path = shelf.path(of: video.input.token) else { throw .video(.unfit("its file is gone")) }
         await turns.enter(client)
         defer { turns.leave(client) }
+        guard !Task.isCancelled else { throw .video(.unfit("its client has gone")) }
         let leash = DecoderLeash()
         let result = await withTaskCancellationHandler {
-            await LongWork.run(if: true) { () -> Result<VideoFacts, FrameError> in
+            await WorkThreads.blocking.run { () -> Result<VideoFacts, FrameError> in
                 func look() throws(FrameError) -> VideoFacts {
                     try VideoLook(VideoFile(path: path), by: ffmpeg, limits: Self.lookLimits, leash: leash).first()
                         .facts
                 }
                 return Result { () throws(FrameError) in
-                    do throws(FrameError) { return try look() } catch  where error.kind == .interrupted {
+                    do throws(FrameError) { return try look() } catch  where error.kind == .interrupted && !leash.isCut
+                    {
                         return try look()
                     }
                 }

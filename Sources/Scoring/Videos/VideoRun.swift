@@ -19,7 +19,7 @@ final class VideoRun: Sendable {
     /// How long a worker waits for frames that do not come.
     private static let patience = Duration.milliseconds(25)
 
-    fileprivate struct Board: Sendable {
+    struct Board: Sendable {
         /// Squares that are to be encoded.
         var images: [[UInt8]]?
         /// Their features.
@@ -51,71 +51,83 @@ final class VideoRun: Sendable {
     let making: VideoMaking
     let ffmpeg: FFmpeg
     let width: Int
-    private let length: Int
+    let length: Int
     private let limit: Int
-    private let paces: TowerPaces
-    private let manner: VideoManner
+    let paces: TowerPaces
+    let manner: VideoManner
     private let leash = DecoderLeash()
-    private let board: Monitor<Board>
+    let board: Monitor<Board>
     private let bench = Mutex<Bench?>(nil)
-    private let file: RowsFile?
-    private let known: Matrix
-    /// Where the video is, while it is worked on; nil where it is not needed and may be gone.
-    let path: String?
+    /// Where the video is; nil where it is not needed and may be gone.
+    let place: VideoPlace?
     /// Nil where nothing is read.
-    private let reading: (video: VideoInput, path: String, mustBeChecked: Bool)?
-    private let hasBegun = Atomic(false)
+    private let reading: (video: VideoInput, place: VideoPlace, mustBeChecked: Bool, rows: RowsPlace?)?
+    /// Finished rows of a file here, which is open before the job can end: afterwards nobody would remove it.
+    private let early: (file: RowsFile?, rows: Matrix)?
+    /// What is known of the features before the video, which pictures are made of, is here.
+    private let toCome: VideoMade?
+    let hasBegun = Atomic(false)
     /// The job whose features these are, where they were made before.
     let other: JobID?
     private let bill: RowsBill?
+    /// Its place among those who want the same features.
+    let others: RunningVideos.Place?
 
     /// - Parameters:
-    ///   - path: where the video is
+    ///   - place: where the video is
     ///   - mustBeChecked: whether a disk may have made something else of it since it came
     ///   - manner: what the time of its frames depends on
     ///   - rows: where finished rows are kept; nil where they are not
     ///   - limit: numbers that its features may have
+    ///   - others: its place among those who want the same features
     init(
-        _ making: VideoMaking, of video: VideoInput, at path: String, mustBeChecked: Bool, rows: String?,
-        by ffmpeg: FFmpeg, paces: TowerPaces, manner: VideoManner, expected: Int?, limit: Int, bill: RowsBill? = nil
+        _ making: VideoMaking, of video: VideoInput, at place: VideoPlace, mustBeChecked: Bool, rows: RowsPlace?,
+        by ffmpeg: FFmpeg, paces: TowerPaces, manner: VideoManner, expected: Int?, limit: Int,
+        among others: RunningVideos.Place?, bill: RowsBill? = nil
     ) {
         (self.making, self.ffmpeg, self.paces, self.limit) = (making, ffmpeg, paces, limit)
         self.manner = manner
         let width = making.tower.configuration.outputWidth
         self.width = width
         length = making.version.model.configuration.length
-        self.path = path
-        reading = (video, path, mustBeChecked)
-        other = nil
+        self.place = place
+        reading = (video, place, mustBeChecked, rows)
+        (other, toCome) = (nil, nil)
+        self.others = others
         self.bill = bill
-        let key = making.key(of: video, by: ffmpeg)
-        let opened = rows.map { RowsFile.open($0, key: key, width: width, limit: limit) }
-        file = opened?.file
-        known = opened?.rows ?? Matrix(rows: 0, columns: width)
-        bill?.begin(with: known.rows)
-        board = Monitor(Board(rows: known.values, expected: expected))
+        if case .file(let path) = rows {
+            let opened = RowsFile.open(path, key: making.key(of: video, by: ffmpeg), width: width, limit: limit)
+            bill?.begin(with: opened.rows.rows)
+            early = opened
+        } else {
+            early = nil
+        }
+        board = Monitor(Board(rows: early?.rows.values ?? [], expected: expected))
     }
 
     /// One of which all is known: another job has made the features.
+    ///
+    /// - Parameter isWanted: whether the video is needed all the same
     init(
-        _ making: VideoMaking, at path: String?, by ffmpeg: FFmpeg, paces: TowerPaces,
+        _ making: VideoMaking, at place: VideoPlace?, isWanted: Bool = false, by ffmpeg: FFmpeg, paces: TowerPaces,
         manner: VideoManner, made before: (job: JobID, head: KeptFeatures.Head, values: [Float]), bill: RowsBill? = nil
     ) {
         (self.making, self.ffmpeg, self.paces, limit) = (making, ffmpeg, paces, 0)
         self.manner = manner
         width = before.head.width
         length = making.version.model.configuration.length
-        self.path = path
+        self.place = place
         reading = nil
-        (other, file) = (before.job, nil)
+        (other, early, others) = (before.job, nil, nil)
         self.bill = bill
-        known = Matrix(rows: 0, columns: width)
         var made = before.head.made
         made.source.featuresOfJob = before.head.job
         var board = Board(rows: before.values, frames: made.source.frames)
-        board.outcome = .success(made)
+        let isToCome = isWanted && place?.path == nil
+        toCome = isToCome ? made : nil
+        if !isToCome { board.outcome = .success(made) }
         self.board = Monitor(board)
-        hasBegun.store(true, ordering: .relaxed)
+        hasBegun.store(!isToCome, ordering: .relaxed)
     }
 
     deinit { stop() }
@@ -129,7 +141,10 @@ final class VideoRun: Sendable {
 
     /// Encodes for a while what has come, and says how many chunks of rows there are.
     func step() throws(JobFailure) -> PartsKnown {
-        if !hasBegun.exchange(true, ordering: .relaxed) { begin() }
+        if !hasBegun.load(ordering: .relaxed), !start() {
+            board.wait(until: Deadline(in: .milliseconds(5))) { $0.isStopped ? () : nil }
+            return PartsKnown(count: chunks.count, isAll: false)
+        }
         _ = try isCounted(isOver: false)
         let deadline = MonotonicTime.now + Self.turn
         while MonotonicTime.now < deadline, let next = awaited() {
@@ -204,70 +219,30 @@ final class VideoRun: Sendable {
     }
 }
 
-/// What is known of it while it is worked on.
-extension VideoRun {
-    /// The chunks of the rows that there are: until all have come, those that are whole.
-    var chunks: Chunks {
-        board.withLock { board in
-            let rows = board.rows.count / max(width, 1)
-            let isOver = if case .success? = board.outcome { true } else { false }
-            return Chunks(snippets: isOver ? rows : rows / length * length, length: length)
-        }
-    }
-
-    /// Some of the rows.
-    func rows(_ range: Range<Int>) -> ArraySlice<Float> {
-        board.withLock { $0.rows[range.lowerBound * width..<range.upperBound * width] }
-    }
-
-    /// All of them.
-    var features: [Float] { board.withLock { $0.rows } }
-
-    /// What came; nil before all has.
-    var made: VideoMade? { board.withLock { board in board.outcome.flatMap { try? $0.get() } } }
-
-    /// How far it is, in what the job costs.
-    func standing(parts: Int, partsDone: Int) -> JobStanding {
-        let board = board.withLock { $0 }
-        let isOver = board.outcome != nil
-        let rows = board.rows.count / max(width, 1)
-        let chunks = isOver ? Chunks(snippets: rows, length: length).count : nil
-        let share = isOver ? 1 : board.expected.map { min(Double(board.frames) / Double(max($0, 1)), 0.999) } ?? 0
-        let progress = VideoProgress(
-            phase: isOver ? .score : board.began == nil ? .decode : .embed, frames: board.frames,
-            expectedFrames: board.expected, rows: rows, chunksDone: partsDone, chunks: chunks)
-        return JobStanding(
-            partsDone: min(Int(share * Double(parts)), max(parts - 1, 0)), secondsLeft: secondsLeft(board, isOver),
-            note: progress.coded,
-            parts: isOver
-                ? nil : making.parts(of: board.frames, isMade: false, paces, secondsPerChunk: nil))
-    }
-
-    private func secondsLeft(_ board: Board, _ isOver: Bool) -> Double? {
-        if isOver { return 0 }
-        guard let expected = board.expected else { return nil }
-        let left = Double(max(expected - board.frames, 0))
-        if let began = board.began, board.frames > began.frames {
-            let each = (MonotonicTime.now - began.at).inSeconds / Double(board.frames - began.frames)
-            // The first frames of a video say little of the others'.
-            if board.frames - began.frames >= 16 { paces.record(secondsPerFrame: each, in: manner) }
-            return left * each
-        }
-        return paces.seconds(frames: Int(left), in: manner)
-    }
-}
-
 /// Reading, on a thread of its own.
 extension VideoRun {
-    private func begin() {
-        guard let reading else { return }
-        let (board, leash, making, ffmpeg, known) = (board, leash, making, ffmpeg, known)
-        let (video, file, width, limit) = (reading.video, file, width, limit)
+    func begin() {
+        guard let reading else { return fetch() }
+        let (board, leash, making, ffmpeg, bill) = (board, leash, making, ffmpeg, bill)
+        let (video, width, limit, early) = (reading.video, width, limit, early)
         let code = OwnThread.run(name: "vigil-video", stackBytes: 1 << 20) {
             let outcome: Result<VideoMade, JobFailure>
+            let path: String
+            do throws(JobFailure) { path = try reading.place.fetch(pause: Self.pause(board)) } catch {
+                return Self.end(board, .failure(error))
+            }
+            let opened =
+                early
+                ?? reading.rows.map {
+                    RowsFile.open($0, key: making.key(of: video, by: ffmpeg), width: width, limit: limit)
+                }
+            let (rowsFile, known) = (opened?.file, opened?.rows ?? Matrix(rows: 0, columns: width))
+            // Before they are there: those that an earlier attempt has made it has counted.
+            bill?.begin(with: known.rows)
+            board.withLock { $0.rows = known.values }
             do throws(FrameError) {
-                if reading.mustBeChecked { try Self.check(video, at: reading.path) }
-                let opened = try VideoFile(path: reading.path)
+                if reading.mustBeChecked { try Self.check(video, at: path) }
+                let opened = try VideoFile(path: path)
                 guard opened.count == video.bytes else { throw Self.damaged }
                 let frames = try VideoFrames(
                     opened, by: ffmpeg, only: making.settings.selection, limits: VideoIntake.limits, leash: leash)
@@ -281,7 +256,7 @@ extension VideoRun {
                             if !board.isStopped { board.rows += row }
                             return !board.isStopped
                         }
-                        if isSound { file?.append(row) }
+                        if isSound { rowsFile?.append(row) }
                     }
                 if frames.outcome?.isInterrupted == true { throw Self.interrupted }
                 // Those that were made because no more frames came.
@@ -295,16 +270,36 @@ extension VideoRun {
                 // Whoever has ended the decoder may be about to end this process too: then no attempt is lost.
                 _ = board.wait(until: Deadline(in: .seconds(1))) { $0.isStopped ? () : nil }
             }
-            board.withLock { $0.outcome = outcome }
-            board.wakeAll()
+            Self.end(board, outcome)
         }
         guard code != 0 else { return }
-        board.withLock { board in
-            board.outcome = .failure(
+        Self.end(
+            board,
+            .failure(
                 JobFailure(
                     reason: "videos-not-taken",
-                    detail: VideoRefusal.notTaken("no thread can be started: \(errnoText(code))").description))
+                    detail: VideoRefusal.notTaken("no thread can be started: \(errnoText(code))").description)))
+    }
+
+    /// Fetches the video for its pictures; that they can't be made is no reason to fail.
+    private func fetch() {
+        guard let made = toCome, let place else { return }
+        let board = board
+        let code = OwnThread.run(name: "vigil-video", stackBytes: 1 << 20) {
+            _ = try? place.fetch(pause: Self.pause(board))
+            Self.end(board, .success(made))
         }
+        if code != 0 { Self.end(board, .success(made)) }
+    }
+
+    private static func end(_ board: Monitor<Board>, _ outcome: Result<VideoMade, JobFailure>) {
+        board.withLock { $0.outcome = outcome }
+        board.wakeAll()
+    }
+
+    /// Waits for a while, unless the run is stopped meanwhile; says whether it goes on.
+    private static func pause(_ board: Monitor<Board>) -> (Duration) -> Bool {
+        { time in board.wait(until: Deadline(in: time)) { $0.isStopped ? () : nil } == nil }
     }
 
     private static let interrupted = FrameError(.interrupted, "")
@@ -317,7 +312,7 @@ extension VideoRun {
         reason: "out-of-attempts",
         detail: "its decoder was ended from outside, as a system that is out of memory does.", isPassing: true)
     private static let damaged = FrameError(.unreadable, "it is not what came")
-    private static let damage = JobFailure(
+    static let damage = JobFailure(
         reason: "damaged-job",
         detail: "What is kept of the video is not what came: the disk has made something else of it.")
 

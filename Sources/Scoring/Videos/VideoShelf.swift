@@ -17,6 +17,8 @@ public final class VideoShelf: JobObserver {
         var folder: String?
         /// Where files without a name are.
         var scratch = "/var/tmp"
+        /// The way to those that all servers have; nil where jobs are this server's alone.
+        var shared: SharedVideos?
         /// How many jobs, and requests on their way, need a video.
         var users: [ByteText: Int] = [:]
         /// Those that came to this process, which need not be looked at for what a disk has made of them.
@@ -67,10 +69,12 @@ public final class VideoShelf: JobObserver {
     /// - Parameters:
     ///   - folder: of videos; nil where jobs are in memory
     ///   - scratch: where files without a name are then
-    public func open(folder: String?, scratch: String) {
+    ///   - files: where all servers have them; nil where they are this server's alone
+    public func open(folder: String?, scratch: String, sharing files: (any SharedFiles)? = nil) {
         state.withLock { state in
             state.folder = folder
             state.scratch = scratch
+            state.shared = files.map { SharedVideos($0, scratch: scratch) }
         }
     }
 
@@ -126,14 +130,60 @@ public final class VideoShelf: JobObserver {
         }
     }
 
+    /// The way to those that all servers have; nil where they are this server's alone.
+    var shared: SharedVideos? { state.withLock(\.shared) }
+
+    /// Where a job's video is; nil where it is not.
+    func place(of video: VideoInput) -> VideoPlace? {
+        if let shared { return VideoPlace(video, from: shared, on: self) }
+        return path(of: video.token).map { VideoPlace(video, at: $0, on: self) }
+    }
+
+    /// A file without a name, for a video that is fetched.
+    func scratchFile() throws(FileError) -> CInt { try UnnamedFile.make(in: state.withLock(\.scratch)) }
+
+    /// A video that was fetched is needed no more.
+    func forget(_ bytes: Int, of sender: Sender) {
+        state.withLock { state in
+            state.count(-bytes, of: sender.name)
+            state.written -= bytes
+        }
+    }
+
+    /// Writes all of some bytes; says what was wrong.
+    static func write(_ bytes: [UInt8], to descriptor: CInt) -> FileError? {
+        bytes.withUnsafeBytes { bytes in
+            var done = 0
+            while done < bytes.count {
+                let count = Platform.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { return .fromErrno(errno, "write", "a file without a name") }
+                done += count
+            }
+            return nil
+        }
+    }
+
     /// Whether a video came to this process.
     func isFresh(_ token: String) -> Bool { state.withLock { $0.fresh.contains(ByteText(token)) } }
 
     /// Where a job's finished rows are kept; nil where they are not.
     func rowsPath(of job: JobID) -> String? { state.withLock { $0.folder.map { "\($0)/\(Self.rowsName(job))" } } }
 
+    /// Where the finished rows of a claimed job are kept; nil where they are not.
+    func rowsPlace(of token: ClaimToken) -> RowsPlace? {
+        if let shared { return .shared(shared, token) }
+        return rowsPath(of: token.job).map { .file($0) }
+    }
+
     private static func name(_ token: String) -> String { "\(token).video" }
     private static func rowsName(_ job: JobID) -> String { ".\(job).rows" }
+
+    /// Jobs that are about to be committed need a video. Where servers share it the store keeps it for them.
+    func take(_ token: String, for jobs: Int) { if shared == nil { take(token, times: jobs) } }
+
+    /// There are no such jobs.
+    func giveBack(_ token: String, for jobs: Int) { if shared == nil { release(token, times: jobs) } }
 
     /// A job needs a video, or a request that is to make one.
     func take(_ token: String, times: Int = 1) {
@@ -221,10 +271,7 @@ public final class VideoShelf: JobObserver {
     ///
     /// - Parameter bytes: those of it that were written
     func discard(_ opening: Opening, of sender: Sender, bytes: Int) {
-        state.withLock { state in
-            state.count(-bytes, of: sender.name)
-            state.written -= bytes
-        }
+        forget(bytes, of: sender)
         if let path = opening.path { unlink(path) }
         close(opening.descriptor)
     }

@@ -5,8 +5,10 @@ import Video
 ///
 /// `@unchecked Sendable`: one task has it, which waits for each write before it does the next.
 final class VideoUpload: @unchecked Sendable {
-    /// Bytes that are gathered before they are written.
-    private static let gathered = 256 << 10
+    /// Bytes that are gathered before they are written: what an upload that stands still may hold.
+    private static let gathered = 64 << 10
+    /// Pieces of fewer bytes are joined.
+    private static let small = 8 << 10
     /// Bytes that room is asked for at a time: who announces many and sends few keeps none from others.
     private static let ahead = 16 << 20
 
@@ -17,7 +19,9 @@ final class VideoUpload: @unchecked Sendable {
     private let sender: VideoShelf.Sender
     private var digest = SHA256()
     private var container: VideoContainer?
-    private var buffer: [UInt8] = []
+    /// Pieces as they came.
+    private var buffer: [[UInt8]] = []
+    private var buffered = 0
     private var written = 0
     /// Bytes that room was asked for and that are not written.
     private var promised = 0
@@ -45,7 +49,7 @@ final class VideoUpload: @unchecked Sendable {
         on shelf: VideoShelf, limit: Int, expected: Int?, of sender: VideoShelf.Sender
     ) async throws(ScoringError) -> VideoUpload {
         if let expected, expected > limit { throw .video(.tooLarge(limit: limit)) }
-        let result = await LongWork.run(if: true) { () -> Result<VideoUpload, ScoringError> in
+        let result = await WorkThreads.blocking.run { () -> Result<VideoUpload, ScoringError> in
             Result { () throws(ScoringError) in
                 let step = min(expected ?? 0, ahead)
                 try shelf.promise(step, of: expected, to: sender)
@@ -64,17 +68,22 @@ final class VideoUpload: @unchecked Sendable {
 
     /// Takes the next piece.
     func take(_ piece: [UInt8]) async throws(ScoringError) {
-        guard written + buffer.count + piece.count <= limit else { throw .video(.tooLarge(limit: limit)) }
-        buffer += piece
-        if container == nil, buffer.count >= VideoContainer.frontBytes { try recognise() }
-        if buffer.count >= Self.gathered { try await flush() }
+        guard written + buffered + piece.count <= limit else { throw .video(.tooLarge(limit: limit)) }
+        buffered += piece.count
+        if piece.count < Self.small, let last = buffer.last, last.count < Self.small {
+            buffer[buffer.count - 1] += piece
+        } else {
+            buffer.append(piece)
+        }
+        if container == nil, buffered >= VideoContainer.frontBytes { try recognise() }
+        if buffered >= Self.gathered { try await flush() }
     }
 
     /// All has come: the video is on the shelf when this returns.
     func finish() async throws(ScoringError) -> ShelvedVideo {
         if container == nil { try recognise() }
         try await flush()
-        let result = await LongWork.run(if: true) {
+        let result = await WorkThreads.blocking.run {
             [shelf, opening, sender, written] () -> Result<Void, ScoringError> in
             Result { () throws(ScoringError) in
                 do throws(FileError) { try shelf.finish(opening, of: sender, bytes: written) } catch {
@@ -91,31 +100,40 @@ final class VideoUpload: @unchecked Sendable {
 
     /// Throws unless it begins as a video does.
     private func recognise() throws(ScoringError) {
-        container = VideoContainer(front: buffer)
+        let front = Array(buffer.joined().prefix(VideoContainer.frontBytes))
+        container = VideoContainer(front: front)
         guard container == nil else { return }
-        throw .video(.unfit(VideoFile.refusal(Array(buffer.prefix(VideoContainer.frontBytes))).reason))
+        throw .video(.unfit(VideoFile.refusal(front).reason))
     }
 
     private func flush() async throws(ScoringError) {
-        guard !buffer.isEmpty else { return }
-        let result = await LongWork.run(if: true) { [self] () -> Result<Void, ScoringError> in
+        guard buffered > 0 else { return }
+        let result = await WorkThreads.blocking.run { [self] () -> Result<Void, ScoringError> in
             Result { () throws(ScoringError) in try writeOut() }
         }
         try result.get()
     }
 
     private func writeOut() throws(ScoringError) {
-        if promised < buffer.count {
+        if promised < buffered {
             let left = expected.map { $0 - written - promised } ?? Self.ahead
-            let step = max(min(left, Self.ahead), buffer.count - promised)
+            let step = max(min(left, Self.ahead), buffered - promised)
             try shelf.promise(step, to: sender)
             promised += step
         }
-        buffer.withUnsafeBytes { digest.update($0) }
+        for piece in buffer { try write(piece) }
+        shelf.settle(buffered, of: sender, areWritten: true)
+        (written, promised) = (written + buffered, promised - buffered)
+        // The memory goes back too: who stalls here holds none.
+        (buffer, buffered) = ([], 0)
+    }
+
+    private func write(_ piece: [UInt8]) throws(ScoringError) {
+        piece.withUnsafeBytes { digest.update($0) }
         var done = 0
-        while done < buffer.count {
-            let count = buffer.withUnsafeBytes { bytes in
-                write(opening.descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+        while done < piece.count {
+            let count = piece.withUnsafeBytes { bytes in
+                Platform.write(opening.descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
@@ -123,10 +141,6 @@ final class VideoUpload: @unchecked Sendable {
             }
             done += count
         }
-        written += done
-        promised -= done
-        shelf.settle(done, of: sender, areWritten: true)
-        buffer.removeAll(keepingCapacity: true)
     }
 
     private static func told(_ error: FileError) -> ScoringError {

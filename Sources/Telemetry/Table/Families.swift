@@ -2,7 +2,7 @@
 // go by this table. A new one is a line here and a source in API/Metrics.
 extension Family {
     /// All families, in the order in which they are written.
-    public static let all = http + jobs + queue + workers + store + callbacks + records + service + process
+    public static let all = http + jobs + queue + workers + store + database + callbacks + records + service + process
 
     /// What requests bring, and what became of them.
     public static let http = [

@@ -86,25 +86,11 @@ struct Upload {
     }
 
     private static func joined(_ parameters: [(name: String, value: String)]) -> String {
-        parameters.map { "\($0.name)=\(encoded($0.value))" }.joined(separator: "&")
+        parameters.map { "\($0.name)=\($0.value.percentEncoded)" }.joined(separator: "&")
     }
 
     /// Parameters as they stand behind a path; nothing for none.
     static func query(_ parameters: [(name: String, value: String)]) -> String {
         parameters.isEmpty ? "" : "?" + joined(parameters)
-    }
-
-    /// As a value of a query: all but what is unreserved (RFC 3986, 2.3) by its number.
-    static func encoded(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        var bytes: [UInt8] = []
-        for byte in text.utf8 {
-            if ASCII.isAlphanumeric(byte) || "-._~".utf8.contains(byte) {
-                bytes.append(byte)
-            } else {
-                bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

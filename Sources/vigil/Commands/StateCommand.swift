@@ -152,7 +152,7 @@ extension FolderReport {
             lines.append("what was running will run again at the next start")
         }
         lines += notes.map { "note: \($0)" }
-        lines += damages.map { "\($0.path): \($0.reason)" + ($0.job.map { " (job \($0))" } ?? "") }
+        lines += told.map(\.text)
         return Array(lines.joined(separator: "\n").utf8)
     }
 
@@ -165,16 +165,13 @@ extension FolderReport {
                 json.member("refused", isRefused)
                 JobsByStatus(jobs).write(to: &json)
                 json.member("notes", notes)
-                json.key("damages")
-                json.array(damages) { json, damage in
-                    json.object { json in
-                        json.member("path", damage.path)
-                        json.member("reason", damage.reason)
-                        if let job = damage.job { json.member("job", job) }
-                    }
-                }
+                json.member(told)
             }
         }
+    }
+
+    private var told: [ToldDamage] {
+        damages.map { ToldDamage(path: $0.path, reason: $0.reason, job: $0.job) }
     }
 }
 

@@ -68,7 +68,7 @@ struct JobOptions {
         let observer = JobObservers([telemetry, shelf, archive] + others.compactMap(\.self))
         let attempts = try settings.integer("attempts")
         if let place = try settings.text("state").flatMap({ ConnectionPlace($0) }) {
-            return try await open(place, limits, observer, telemetry, logger)
+            return try await open(place, listening, limits, observer, telemetry, logger)
         }
         let features = try settings.mebibytes("max-features")
         guard let place = try StatePlace(settings, listening) else {
@@ -108,7 +108,8 @@ struct JobOptions {
 
     /// A queue before a database that other servers share.
     private func open(
-        _ place: ConnectionPlace, _ limits: Backlog.Limits, _ observer: JobObservers, _ telemetry: JobTelemetry,
+        _ place: ConnectionPlace, _ listening: StatePlace.Name, _ limits: Backlog.Limits, _ observer: JobObservers,
+        _ telemetry: JobTelemetry,
         _ logger: Logger
     ) async throws -> Opened {
         if place.hasPassword, case .option = settings.place(of: "state") {
@@ -124,12 +125,16 @@ struct JobOptions {
         shared.serialKinds = ScoringService.serialKinds
         shared.lease = try settings.seconds("lease")
         shared.connections = try settings.integer("store-connections")
+        shared.requiresSynchronous = try settings.isOn("require-synchronous")
+        shared.server = ServerName.text(listening)
         shared.version = Vigil.version
         shared.committed = { telemetry.committed($0, steps: $1) }
-        shelf.open(folder: nil, scratch: ScratchPlace.path)
-        archive.open(folder: nil, scratch: ScratchPlace.path, limit: try settings.mebibytes("max-features"))
+        shared.madeBytes = try settings.mebibytes("max-features")
+        let features = shared.madeBytes
         do throws(JobStoreError) {
             let store = try await PostgresJobStore.open(place, settings: shared, logger: logger)
+            shelf.open(folder: nil, scratch: ScratchPlace.path, sharing: store)
+            archive.open(folder: nil, scratch: ScratchPlace.path, limit: features, sharing: store)
             let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
             return Opened(
                 backlog: backlog, place: place.description, leave: { await store.close() }, close: { nil })
@@ -159,6 +164,17 @@ struct JobOptions {
     /// Whether a client is on this machine, as far as its address tells.
     @Sendable private static func isThisMachine(_ client: String) -> Bool {
         client.begins(with: "127.") || client == "::/64" || client == "unix"
+    }
+}
+
+/// What a server is called among those that share a database: its machine, with the port where that is known.
+enum ServerName {
+    static func text(_ listening: StatePlace.Name) -> String {
+        var bytes = [CChar](repeating: 0, count: 256)
+        let isKnown = gethostname(&bytes, bytes.count - 1) == 0
+        let host =
+            isKnown ? String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : ""
+        return "\(host.isEmpty ? "vigil" : host) \(listening.place)"
     }
 }
 

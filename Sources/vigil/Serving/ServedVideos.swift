@@ -1,6 +1,5 @@
 import Logging
 import Platform
-import PostgresStore
 import Scoring
 import Video
 
@@ -18,14 +17,7 @@ struct ServedVideos {
         let maxBytes = try settings.mebibytes("max-video")
         let isAllowed = try settings.isOn("allow-unsandboxed-video")
         let named = try settings.text("ffmpeg")
-        let isShared = try settings.text("state").flatMap { ConnectionPlace($0) } != nil
         return VideoIntake(maxBytes: maxBytes, on: shelf, keeping: archive) {
-            if isShared {
-                return Self.tell(
-                    .refused(
-                        "jobs are in PostgreSQL, where any server does them, and a video would be a file of one; send the "
-                            + "features that vigil extract makes of it"), maxBytes: maxBytes, logger)
-            }
             let found = Result { () throws(FFmpegError) in try FFmpeg.find(named) }
             return Self.tell(Self.decoding(found, isAllowed: isAllowed, logger), maxBytes: maxBytes, logger)
         }

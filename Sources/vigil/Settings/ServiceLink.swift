@@ -78,7 +78,8 @@ enum ServiceLink {
 
     /// A port as these write it: no sign, no zeros before it.
     private static func port(_ text: String) -> Int? {
-        guard (1...5).contains(text.utf8.count), text.utf8.first != UInt8(ascii: "0"), text.utf8.allSatisfy(isDigit),
+        guard (1...5).contains(text.utf8.count), text.utf8.first != UInt8(ascii: "0"),
+            text.utf8.allSatisfy(ASCII.isDigit),
             let port = Int(text), port <= 65_535
         else { return nil }
         return port
@@ -89,8 +90,8 @@ enum ServiceLink {
     }
 
     private static func isPlain(_ word: String) -> Bool {
-        !word.isEmpty && word.utf8.allSatisfy { isDigit($0) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+        !word.isEmpty
+            && word.utf8.allSatisfy { ASCII.isDigit($0) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 }

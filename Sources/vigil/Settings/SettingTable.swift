@@ -77,11 +77,11 @@ extension Setting {
             in: .server, of: [.serve]),
         Setting(
             "max-video", .integer(1...mebi, .mebibytes), .value("2048"),
-            "MiB that a video may have; it is kept on the disk of the state folder until its job has ended.",
+            "MiB that a video may have; it is kept on the disk of the state folder, or in the database, until its job has ended.",
             in: .server, of: [.serve]),
         Setting(
             "max-features", .integer(0...mebi, .mebibytes), .value("4096"),
-            "MiB of the state folder's disk for features that were made of videos, kept as long as their jobs; the oldest go first.",
+            "MiB of the state folder's disk, or of the database, for features of videos, kept as long as their jobs; the oldest go first.",
             in: .server, of: [.serve]),
         Setting(
             "ffmpeg", .text("the path of a program"), .told("the first of PATH"), "The ffmpeg that decodes videos.",
@@ -148,6 +148,9 @@ extension Setting {
         Setting(
             "store-connections", .integer(2...200), .value("8"), "Connections to PostgreSQL at most.",
             in: .jobs, of: [.serve]),
+        Setting(
+            "require-synchronous", .boolean, .value("false"),
+            "Take no jobs while PostgreSQL has no synchronous standby that is in sync.", in: .jobs, of: [.serve]),
         Setting(
             "lease", .integer(2...3_600, .seconds), .value("30"),
             "Seconds after which others do what a server had begun that is gone; with PostgreSQL.", in: .jobs,

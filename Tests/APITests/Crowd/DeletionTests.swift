@@ -28,7 +28,7 @@ struct DeletionTests {
     private func end(_ sink: EventSink, id: String) throws -> APIDescription.Node {
         #expect(sink.text.hasSuffix("\n\n"))
         let events = sink.events
-        #expect(events.map(\.name).filter { $0 == "end" }.count == 1)
+        #expect(events.count { $0.name == "end" } == 1)
         let end = try #require(events.last)
         #expect(end.name == "end" && end.id == id)
         return end.document

@@ -46,10 +46,11 @@ struct JobEventTests {
         #expect(scores.map(\.id) == ["1", "2", "3", "4", "5", "6", "7", "8"])
         #expect(scores.flatMap { numbers($0.document, "chunk") } == [0, 1, 2, 3, 4, 5, 6, 7])
         #expect(scores.flatMap { numbers($0.document, "start") } == Array(starts))
-        #expect(scores.flatMap { numbers($0.document, "end") } == starts.map { min($0 + 8, 61) })
+        let ends: [Double] = starts.map { min($0 + 8, 61) }
+        #expect(scores.flatMap { numbers($0.document, "end") } == ends)
         let end = try #require(events.last)
         #expect(end.name == "end" && end.id == "8.end")
-        #expect(events.map(\.name).filter { $0 == "end" }.count == 1)
+        #expect(events.count { $0.name == "end" } == 1)
         #expect(end.document["status"] as? String == "succeeded")
         #expect(end.document["result"] is NSNull || end.document["result"] == nil)
 

@@ -272,6 +272,24 @@ struct InferenceLifeTests {
         _ = await task.value
     }
 
+    @Test("a batch of more than its client may have queued is refused by its shape, before its numbers")
+    func beyondShare() async throws {
+        var limits = Backlog.Limits(maxJobs: 10)
+        limits.maxJobsPerClient = 2
+        let vigil = try InferenceService(limits: limits, starts: false)
+        func batch(of videos: Int) async -> InferenceService.Answer {
+            // What is no number is found once all is there.
+            let values = [Float](repeating: .nan, count: videos * 4 * 16)
+            let header = """
+                {"inputs": [{"name": "features", "shape": [\(videos), 4, 16], "datatype": "FP32",
+                 "parameters": {"binary_data_size": \(4 * values.count)}}]}
+                """
+            return await vigil.infer(header, tail: values.withUnsafeBytes { Array($0) })
+        }
+        #expect(await batch(of: 3).status == 413)
+        #expect(await batch(of: 2).status == 422)
+    }
+
     @Test("who has no key is told so in the protocol's words; health needs none, and a reader scores nothing")
     func keys() async throws {
         let guarded = try GuardedService(["alice", "bob role=reader"])

@@ -19,18 +19,9 @@ struct AgainTests {
     private let service: VigilService
 
     init() async throws {
-        func version(_ name: String, _ seed: UInt64, width: Int = Self.width) throws -> ModelVersion {
-            let configuration = ModelConfiguration(
-                width: width, length: 8, layers: 1, window: 4, labels: ["normal", "fire"])
-            let digest = String(repeating: "\(seed)a", count: 32)
-            return ModelVersion(
-                try Model.synthetic(configuration, seed: seed, sha256: digest, kernels: .available[0]), name: name)
-        }
-        let models = ModelRegistry(serving: try version("one", 1))
-        models.promote(await models.stage(try version("two", 2)))
-        models.promote(await models.stage(try version("wide", 3, width: 32)))
-        service = VigilService(
-            ScoringService(models: models, backlog: Backlog(store: MemoryJobStore()), workers: 1), openAPI: [])
+        service = try await SmallService.make([
+            .init(name: "one", seed: 1), .init(name: "two", seed: 2), .init(name: "wide", seed: 3, width: 32),
+        ])
     }
 
     private func request(

@@ -101,7 +101,7 @@ with group("crops"), Server() as server:
     answer = client.ask("POST", "/score", json.dumps({"features": ten[:2].tolist(), "crop": 1}).encode(), {"Content-Type": "application/json", **WAIT})
     check("in JSON", answer.status == 200 or answer.status == 422 and "rows" in answer.text(), answer)
 
-if not (SHARED and shutil.which("ffmpeg")):
+if not (SHARED.is_dir() and shutil.which("ffmpeg")):
     skip("videos scored again", "needs ffmpeg and ../shared")
     finish()
 folder = scratch()

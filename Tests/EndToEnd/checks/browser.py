@@ -227,6 +227,15 @@ with Server() as server, Browser() as browser:
         browser.key("Enter")
         contains("a refusal in the server's words", browser.until("document.querySelector('.drop [role=alert]')?.textContent"), "CSV")
         check("the file is still there", browser.js("document.querySelectorAll('.chosen li').length === 1"))
+        browser.js(
+            "(() => { document.querySelector('.chosen button').click(); const all = new DataTransfer();"
+            " all.items.add(new File([new Uint8Array([0x89, 72, 68, 70, 13, 10, 26, 10]), new Uint8Array(1000)], 'features.h5'));"
+            " document.querySelector('.drop').dispatchEvent(new DragEvent('drop', {dataTransfer: all, bubbles: true, cancelable: true})); })()"
+        )
+        browser.until("document.querySelector('.chosen li')?.textContent.includes('features.h5')")
+        browser.key("Enter")
+        told = browser.until("document.querySelector('.drop [role=alert]')?.textContent.includes('HDF5') && document.querySelector('.drop [role=alert]').textContent")
+        contains("and what to do with HDF5", told, "h5py.File(FILE)", "numpy.save")
     clean(browser, server, "uploads", but=["422"])
 
     with group("a review"):
@@ -289,6 +298,55 @@ with Server() as server, Browser() as browser:
         browser.key("t")
         browser.until("!document.querySelector('tr.selected .chip')")
         equal("the same key takes it back", requests.get(path, timeout=60).json()["verdicts"], [])
+
+    with group("a note that somebody else was quicker than"):
+        button = "[...document.querySelectorAll('.judgement button')].find(one => one.textContent === '%s').click(); 0"
+        field = "document.querySelector('#verdict-note').value"
+
+        def meanwhile(**said):
+            now = requests.get(path, timeout=60).json()
+            event = job["result"]["segments"][0]
+            more = [{"start": event["start"], "end": event["end"], **said}]
+            requests.put(path, json={"verdicts": more}, headers={"If-Match": f'"{now["revision"]}"'}, timeout=60).raise_for_status()
+
+        def types(text):
+            browser.js("document.querySelector('#verdict-note').select(); 0")
+            browser.js("document.querySelector('#verdict-note').focus()")
+            browser.call("Input.insertText", text=text)
+
+        types("not said yet")
+        browser.js("document.querySelector('#threshold').value = 0.6; document.querySelector('#threshold').dispatchEvent(new Event('input'))")
+        browser.until("document.querySelector('.judgement .muted')?.textContent.includes('once you say')")
+        equal("what is typed stays while the threshold moves, with the focus", browser.js(f"[{field}, document.activeElement.id]"), ["not said yet", "verdict-note"])
+        browser.js(button % "False alarm")
+        browser.until(f"fetch('{path}').then(a => a.json()).then(a => a.verdicts[0]?.note === 'not said yet')")
+        browser.until("document.querySelector('tr.selected .chip.false_alarm')")
+        meanwhile(verdict="true_alarm", label="fight", note="two men")
+        types("a cat on the wall")
+        browser.key("Enter")
+        told = browser.until("document.querySelector('.judgement .notice')?.textContent")
+        contains("both are shown", told, "true alarm, fight: “two men”", "false alarm", "“a cat on the wall”")
+        equal("what was typed is still there", browser.js(field), "a cat on the wall")
+        equal("and nothing was overwritten", [one["note"] for one in requests.get(path, timeout=60).json()["verdicts"]], ["two men"])
+        fit(browser, "two verdicts")
+        types("a cat on the wall, not men")
+        browser.js(button % "Keep mine instead")
+        browser.until("document.querySelector('.judgement') && !document.querySelector('.judgement .notice')")
+        kept = [(one["verdict"], one["note"]) for one in requests.get(path, timeout=60).json()["verdicts"]]
+        equal("one's own may stay", kept, [("false_alarm", "a cat on the wall, not men")])
+        meanwhile(verdict="true_alarm", note="men")
+        types("a cat")
+        browser.key("Enter")
+        browser.until("document.querySelector('.judgement .notice')")
+        browser.js(button % "Leave theirs")
+        equal("or the other's", browser.until(f"!document.querySelector('.judgement .notice') && {field}"), "men")
+        equal("which nobody has changed", [one["note"] for one in requests.get(path, timeout=60).json()["verdicts"]], ["men"])
+        meanwhile(verdict="true_alarm", note="men")
+        now = requests.get(path, timeout=60).json()
+        requests.put(path, json={"verdicts": []}, headers={"If-Match": f'"{now["revision"]}"'}, timeout=60).raise_for_status()
+        browser.open("about:blank")
+        browser.open(f"{server.url}/#/job/{job['id']}")
+        browser.until("document.querySelector('#reviewed-title')?.parentNode.textContent.includes('None of')")
 
     with group("an event that was missed"):
         browser.js("document.querySelector('#reviewed-title').parentNode.querySelector('details').open = true")
@@ -363,22 +421,28 @@ with Server() as server, Browser() as browser:
         browser.open(server.url + "/#/job/01M85BV3QAE4RGA8GVVP3465ME")
         contains("a job that there is not", browser.until("document.querySelector('[role=alert]')?.textContent"), "01M85BV3QAE4RGA8GVVP3465ME")
 
-    with group("100,000 snippets"):
-        found = browser.js("""Promise.all([import('/page/scores.js'), import('/page/timeline.js')]).then(async ([{Scores, cutEvents}, {Timeline}]) => {
-          const labels = Array.from({length: 14}, (_, index) => `class ${index}`), rows = 100000;
-          const scores = new Scores(rows, labels);
-          const wave = (at) => Math.max(0, Math.sin(at / 900) * Math.sin(at / 37)) ** 2;
-          scores.add(0, Array.from({length: rows}, (_, at) => wave(at)), Array.from({length: rows}, (_, at) => labels.map((_, label) => wave(at + label * 5000))));
-          const timeline = new Timeline({seek() {}, threshold() {}, viewed() {}});
-          document.querySelector('main').replaceChildren(timeline.element);
-          timeline.show(scores);
-          const pass = async (act) => { const all = []; for (let turn = 0; turn < 90; turn += 1) { act(turn); await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame); all.push(timeline.took); } all.sort((a, b) => a - b); return [all[45], all[85]]; };
-          const zoom = await pass((turn) => timeline.zoom(turn < 45 ? 0.85 : 1 / 0.85, 40000));
-          const line = await pass((turn) => { timeline.cut = {threshold: turn / 90, leave: null, min: 1, gap: 0}; const begun = performance.now(); timeline.events = cutEvents(scores, timeline.cut); timeline.cutting = performance.now() - begun; timeline.draw(); });
-          return {zoom, line, cutting: timeline.cutting, events: timeline.events.length};
-        })""")
-        note("ms of a frame, median and 95 of 100: zooming {zoom[0]:.1f} and {zoom[1]:.1f}, dragging the threshold {line[0]:.1f} and {line[1]:.1f}".format(**found))
-        check("are drawn", found["zoom"][0] > 0)
+    for total in (5_000, 100_000):
+        with group(f"{total:,} snippets"):
+            found = browser.js("""Promise.all([import('/page/scores.js'), import('/page/timeline.js')]).then(async ([{Scores, cutEvents}, {Timeline}]) => {
+              // What is drawn is counted, which is the same on any machine: rectangles and corners of paths, pixels of pictures apart.
+              let drawn = 0;
+              for (const [kind, names] of [[CanvasRenderingContext2D, ['fillRect', 'strokeRect', 'lineTo', 'rect', 'drawImage', 'fillText', 'measureText']], [Path2D, ['lineTo', 'rect', 'arc']]]) {
+                for (const name of names) { const own = kind.prototype[name]; kind.prototype[name] = function (...given) { drawn += 1; return own.apply(this, given); }; }
+              }
+              const labels = Array.from({length: 14}, (_, index) => `class ${index}`), rows = ROWS;
+              const scores = new Scores(rows, labels);
+              const wave = (at) => Math.max(0, Math.sin(at / 900) * Math.sin(at / 37)) ** 2;
+              scores.add(0, Array.from({length: rows}, (_, at) => wave(at)), Array.from({length: rows}, (_, at) => labels.map((_, label) => wave(at + label * 5000))));
+              const timeline = new Timeline({seek() {}, threshold() {}, viewed() {}});
+              document.querySelector('main').replaceChildren(timeline.element);
+              timeline.show(scores);
+              let most = 0; const pass = async (act) => { const all = []; for (let turn = 0; turn < 90; turn += 1) { drawn = 0; act(turn); await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame); all.push(timeline.took); most = Math.max(most, drawn); } all.sort((a, b) => a - b); return [all[45], all[85]]; };
+              const zoom = await pass((turn) => timeline.zoom(turn < 45 ? 0.85 : 1 / 0.85, rows * 0.4));
+              const line = await pass((turn) => { timeline.cut = {threshold: turn / 90, leave: null, min: 1, gap: 0}; const begun = performance.now(); timeline.events = cutEvents(scores, timeline.cut); timeline.cutting = performance.now() - begun; timeline.draw(); });
+              return {zoom, line, most, width: timeline.plotWidth, events: timeline.events.length};
+            })""".replace("ROWS", str(total)))
+            note("ms of a frame, median and 95 of 100: zooming {zoom[0]:.1f} and {zoom[1]:.1f}, dragging the threshold {line[0]:.1f} and {line[1]:.1f}".format(**found))
+            check("no more is drawn in a frame than there are pixels side by side, a few times", 0 < found["most"] < 6 * found["width"], found)
     clean(browser, server, "the rest", but=["404", "412", "422"])
 
 with group("a queue, a failure, a cancelled job"), Server("--workers", "1") as server, Browser() as browser:

@@ -1,18 +1,26 @@
 """Servers that share one PostgreSQL: any takes a job, any does it, any answers; whoever is killed, nothing is lost or doubled."""
 
+import concurrent.futures
+import contextlib
+import datetime
+import os
+import pathlib
 import random
 import signal
+import tempfile
+import threading
 import time
 import uuid
 
-from support.harness import LONG, check, contains, equal, finish, group, need, note, scratch, skip
+from support.harness import LONG, check, contains, equal, finish, group, need, scratch, skip
 
 need("cluster", "numpy", "requests")
 
 from support import features  # noqa: E402
-from support.databases import BIN, PGBOUNCER, PgBouncer, Postgres  # noqa: E402
-from support.jobs import Client, Videos, alike, every, ready  # noqa: E402
-from support.process import Ended, Server, run  # noqa: E402
+from support.databases import BIN, PGBOUNCER, PgBouncer, Postgres, Wire  # noqa: E402
+from support.jobs import Client, Videos, alike, every  # noqa: E402
+from support.machines import clock_library, disk, fill, possible  # noqa: E402
+from support.process import Server, run  # noqa: E402
 
 if BIN is None:
     skip("cluster", "needs PostgreSQL's programs")
@@ -37,6 +45,14 @@ class Patient(Client):
         while (answer := super().ask(method, path, body, headers)).status == 503 and time.monotonic() < end:
             time.sleep(0.1)
         return answer
+
+
+@contextlib.contextmanager
+def open_folder():
+    """A folder that all users can go through."""
+    with tempfile.TemporaryDirectory(prefix="vigil-pg-", dir="/tmp") as name:
+        os.chmod(name, 0o711)
+        yield pathlib.Path(name)
 
 
 def until(holds, what, seconds=120):
@@ -93,6 +109,15 @@ with Postgres() as postgres:
             waited = second.get(f"/jobs/{ids[0]}?wait=60").json()["status"]
             equal("who waits on one for a job of the other is answered", waited, "succeeded")
             whole("two servers", postgres, "two", second, ids, videos)
+            found = until(
+                lambda: (seen := [client.get("/v1/server").json()["servers"] for client in (first, second)])
+                and all([(one["workers"], one["running"]) for one in servers] == [(1, 0)] * 2 for servers in seen) and seen,
+                "both servers are told of, with nothing in hand",
+            )
+            for servers in found or []:
+                equal("one of them answers", sorted(one["self"] for one in servers), [False, True])
+                check("each is there", not any(one["gone"] or one["draining"] for one in servers), servers)
+            contains("as metrics", first.get("/metrics").text(), 'vigil_servers{state="serving"} 2')
             equal("the view for whoever scales servers", postgres.ask("SELECT queued, running FROM vigil_backlog", "two"), "0|0")
             page = one.text() + two.text()
             check("no log has the address's options", "host=" not in page)
@@ -156,11 +181,177 @@ with Postgres() as postgres:
             with first.standby() as second, serve(first.url("over", second)) as one, serve(first.url("over", second)) as two:
                 clients = [Patient(one), Patient(two)]
                 accepted = [clients[number % 2].post(videos.bodies[number % 2]).json()["id"] for number in range(20)]
-                first.kill()
-                second.promote()
+                with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                    # Some before, some while there is no database, some after.
+                    late = [
+                        pool.submit(lambda server=server: [Patient(server).post(videos.bodies[number % 2]).json()["id"] for number in range(20)])
+                        for server in (one, two)
+                    ]
+                    first.kill()
+                    second.promote()
+                    accepted += [job for one_of in late for job in one_of.result()]
                 until(lambda: all(Client(server).get("/readyz").status == 200 for server in (one, two)), "ready again")
                 accepted += [clients[number % 2].post(videos.bodies[number % 2]).json()["id"] for number in range(20)]
                 whole("failed over", second, "over", clients[0], accepted, videos)
+
+    with group("a network that is cut"):
+        url = postgres.database("cut")
+        wire = Wire(postgres)
+        with serve(wire.url("cut")) as one, serve(url) as two:
+            clients = [Patient(one), Patient(two)]
+            bodies = [videos.bodies[number % 2] for number in range(30)]
+            accepted = every(lambda item: Patient((one, two)[item[0] % 2]).post(item[1]).json()["id"], list(enumerate(bodies)))
+            wire.cut()
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                # Nobody knows what becomes of these before the network is back: the key of each makes one job of it.
+                late = [pool.submit(lambda body=body: Patient(one).post(body).json()["id"]) for body in bodies[:4]]
+                whole("cut off", postgres, "cut", clients[1], accepted, videos)
+                until(lambda: clients[0].get("/livez").status == 200 and Client(one).get("/readyz").status == 503, "it is not ready")
+                wire.mend()
+                accepted += [job.result() for job in late]
+            until(lambda: Client(one).get("/readyz").status == 200, "ready again")
+            accepted.append(clients[0].post(SHORT).json()["id"])
+            whole("joined again", postgres, "cut", clients[0], accepted, videos)
+            equal("and no job is there twice", postgres.ask("SELECT count(*) FROM jobs", "cut"), str(len(accepted)))
+        wire.stop()
+
+    library = clock_library()
+    if library is None:
+        skip("clocks that differ", "needs cc")
+    else:
+        with group("clocks that differ by an hour"):
+            url = postgres.database("clocks")
+
+            def at(hours):
+                clock = scratch() / "clock"
+                clock.write_text(str(hours * 3_600))
+                return serve(url, env={"LD_PRELOAD": str(library), "OTHER_CLOCK": str(clock)})
+
+            with at(-1) as one, at(1) as two:
+                clients = [Patient(one), Patient(two)]
+                accepted = [clients[number % 2].post(videos.bodies[number % 2], "?deadline=600").json()["id"] for number in range(20)]
+                whole("an hour apart", postgres, "clocks", clients[0], accepted, videos)
+                now = datetime.datetime.now(datetime.timezone.utc)
+                jobs = [clients[1].get(f"/jobs/{job}").json() for job in accepted]
+                times = [[job[f"{name}_at"] for name in ("created", "started", "finished")] for job in jobs]
+                check("each began after it came, and ended after it began", all(sorted(one) == one for one in times), times)
+                ages = [abs((now - datetime.datetime.fromisoformat(one.replace("Z", "+00:00"))).total_seconds()) for three in times for one in three]
+                check("all by the database's clock", max(ages) < 1_800, max(ages))
+                # Its claims run out by the database's clock, too.
+                accepted += [clients[0].post(videos.bodies[0]).json()["id"] for _ in range(10)]
+                one.kill()
+                whole("one is killed", postgres, "clocks", clients[1], accepted, videos)
+
+    with group("an upgrade: the tables of a newer Vigil"):
+        url = postgres.database("newer")
+        with serve(url) as one:
+            accepted = [Patient(one).post(videos.bodies[number % 2]).json()["id"] for number in range(6)]
+            postgres.ask(
+                "ALTER TABLE jobs ADD future int8 NOT NULL DEFAULT 7, ADD later text; ALTER TABLE servers ADD future text;"
+                "CREATE TABLE futures (job bytea PRIMARY KEY); CREATE INDEX jobs_future ON jobs (future);"
+                "INSERT INTO vigil_schema (step, name, vigil) SELECT max(step) + 1, 'future', '99' FROM vigil_schema",
+                "newer",
+            )
+            with serve(url) as two:
+                contains("the log says so", two.text(), "tables of a newer Vigil")
+                clients = [Patient(one), Patient(two)]
+                accepted += [clients[number % 2].post(videos.bodies[number % 2]).json()["id"] for number in range(20)]
+                whole("beside it", postgres, "newer", clients[0], accepted, videos)
+
+    if not possible():
+        skip("a full disk under PostgreSQL", "needs root, to mount a small file system")
+    else:
+        with group("a full disk under PostgreSQL"), open_folder() as place, disk(110, place) as folder, Postgres(place=folder) as small:
+            small.database("full")
+            with serve(small.url("full")) as one:
+                client = Client(one)
+                accepted = [client.post(videos.bodies[number % 2]).json()["id"] for number in range(10)]
+                ballast = fill(folder)
+                statuses = []
+
+                def refused():
+                    answer = client.post(SHORT)
+                    statuses.append(answer.status)
+                    if answer.status == 202:
+                        accepted.append(answer.json()["id"])
+                    return answer.status != 202
+
+                until(refused, "jobs are refused")
+                check("as the store's trouble", statuses[-1] in (503, 507), statuses[-1])
+                ballast.unlink()
+                if not small.answers():
+                    # It may have ended for want of room for its log.
+                    small.halt()
+                    small.start()
+                until(lambda: client.get("/readyz").status == 200, "ready when there is room")
+                accepted += [Patient(one).post(videos.bodies[number % 2]).json()["id"] for number in range(10)]
+                whole("a full disk", small, "full", Patient(one), accepted, videos)
+
+    with group("a standby that has to have what is accepted"):
+        with Postgres() as first:
+            first.database("sync")
+            with serve(first.url("sync"), "--require-synchronous") as one:
+                client = Client(one)
+
+                def refused(name):
+                    answer = until(lambda: (found := client.post(SHORT, Idempotency_Key=name)).status == 503 and found, f"{name}: nothing is taken")
+                    if answer:
+                        equal(f"{name}: as the store's", answer.problem(), "store-unavailable")
+                        check(f"{name}: with Retry-After", "retry-after" in answer.headers, answer.headers)
+                        check(f"{name}: /readyz says it", "synchronous" in client.get("/readyz").text(), client.get("/readyz"))
+
+                refused("without one")
+                equal("and nothing is there", first.ask("SELECT count(*) FROM jobs", "sync"), "0")
+                with first.standby() as second:
+                    until(lambda: client.get("/readyz").status == 200, "ready with one")
+                    accepted = [Patient(one).post(videos.bodies[number % 2]).json()["id"] for number in range(6)]
+                    # Written there it is at once, and seen a moment later.
+                    until(lambda: second.ask("SELECT count(*) FROM jobs", "sync") == "6", "what is accepted is on it")
+                    second.halt()
+                    refused("while it is away")
+                    second.start()
+                    until(lambda: client.get("/readyz").status == 200, "ready again")
+                    accepted.append(Patient(one).post(SHORT, Idempotency_Key="while it is away").json()["id"])
+                    # Seen by nobody but the submission itself, which comes before the next look.
+                    names = first.ask("SHOW synchronous_standby_names")
+                    first.set("synchronous_standby_names", "")
+                    refused("where commits wait for none")
+                    first.set("synchronous_standby_names", names)
+                    until(lambda: client.get("/readyz").status == 200, "ready with it again")
+                    accepted.append(Patient(one).post(SHORT, Idempotency_Key="where commits wait for none").json()["id"])
+
+                    # It stands still: a commit is made here and waits for it, until somebody ends the wait.
+                    waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+                    def cancelled(late):
+                        while late.is_alive():
+                            first.ask(f"SELECT pg_cancel_backend(pid) {waiting}")
+                            late.join(0.1)
+
+                    def emptied(late):
+                        first.set("synchronous_standby_names", "")
+                        late.join()
+
+                    for key, end_wait in (("cancelled", cancelled), ("emptied", emptied)):
+                        receiver = int(second.ask("SELECT pid FROM pg_stat_wal_receiver"))
+                        os.kill(receiver, signal.SIGSTOP)
+                        try:
+                            found = []
+                            late = threading.Thread(target=lambda: found.append(client.post(SHORT, Idempotency_Key=key)))
+                            late.start()
+                            until(lambda: first.ask(f"SELECT count(*) {waiting} AND query !~ 'servers'") != "0" or found, f"{key}: it waits")
+                            end_wait(late)
+                        finally:
+                            os.kill(receiver, signal.SIGCONT)
+                        equal(f"{key}: the end of a wait is no promise", [(one.status, one.problem()) for one in found], [(503, "store-unavailable")])
+                        first.set("synchronous_standby_names", names)
+                        accepted.append(Patient(one).post(SHORT, Idempotency_Key=key).json()["id"])
+                    whole("required", first, "sync", Patient(one), accepted, Videos(30, 300))
+                    equal("one job of each key", first.ask("SELECT count(*) FROM jobs", "sync"), str(len(accepted)))
+                    first.kill()
+                    second.promote()
+                    with serve(second.url("sync")) as two:
+                        whole("after a failover", second, "sync", Patient(two), accepted, Videos(30, 300))
 
     if PGBOUNCER is None:
         skip("through PgBouncer", "needs pgbouncer")

@@ -1,55 +1,16 @@
 """A disk that fills up: what does not fit is refused, what was accepted comes to its end, and room is used again."""
 
 import collections
-import contextlib
-import os
-import shutil
-import subprocess
 import threading
 import time
 
-from support.harness import check, contains, equal, finish, group, need, note, scratch, shown, skip
+from support.harness import check, contains, equal, finish, group, need, note, shown, skip
 
 need("full_disk", "numpy")
 
 from support.jobs import Client, Videos, ready  # noqa: E402
+from support.machines import disk, fill, free, possible  # noqa: E402
 from support.process import Server  # noqa: E402
-
-MIB = 1 << 20
-
-
-@contextlib.contextmanager
-def disk(mebibytes):
-    """A small file system."""
-    folder = scratch()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "vigil-check", folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
-
-
-def possible():
-    if os.geteuid() != 0 or not shutil.which("mount"):
-        return False
-    with contextlib.suppress(subprocess.CalledProcessError, OSError), disk(1):
-        return True
-    return False
-
-
-def free(folder):
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize
-
-
-def fill(folder, leave=0):
-    """Another file takes all but so much; returns its path."""
-    path = folder / "something-else"
-    with open(path, "wb") as file, contextlib.suppress(OSError):
-        while free(folder) > leave:
-            file.write(bytes(min(MIB, max(free(folder) - leave, 1))))
-            file.flush()
-    return path
 
 
 class Tally:

@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-import pathlib
 import shutil
 
-from support.harness import check, contains, equal, finish, group, need, scratch, shown, skip
+from support.harness import SHARED, check, contains, equal, finish, group, need, scratch, shown, skip
 
 need("plain_words", "numpy", "requests")
 
@@ -149,7 +148,7 @@ with group("Home Assistant without a broker"):
 
 if not shutil.which("ffmpeg"):
     skip("videos", "needs ffmpeg")
-elif not (pathlib.Path(__file__).resolve().parents[3].parent / "shared").is_dir():
+elif not SHARED.is_dir():
     skip("videos", "needs ../shared")
 else:
     with group("videos"):

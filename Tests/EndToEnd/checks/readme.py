@@ -101,7 +101,7 @@ INLINE = {
     "vigil state recover --state DIR --output NEWDIR": KEPT + "vigil state recover --state kept --output mended",
     "vigil help COMMAND": "for one in serve score import extract train config inspect bench; do vigil help $one; done",
     "vigil help train": "vigil help train",
-    "vigil scenes --output DIR": "vigil scenes --output scenes --train 14 --test 14",
+    "vigil scenes --output DIR": "vigil scenes --output scenes --train 7 --test 7",
     "vigil bench engine": "vigil bench engine --runs 1 --lengths 30",
     "vigil bench engine --threads": "vigil bench engine --runs 1 --lengths 30 --threads 2",
     "vigil score --workers": "vigil score --workers 2 features.npy",

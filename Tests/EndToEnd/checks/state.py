@@ -9,7 +9,6 @@ import shutil
 import signal
 import sqlite3
 import stat
-import subprocess
 import threading
 import time
 
@@ -19,21 +18,12 @@ need("state", "numpy")
 
 from support import slow  # noqa: E402
 from support.jobs import Client, Videos, alike, every  # noqa: E402
+from support.machines import clock_library  # noqa: E402
 from support.process import Server, run  # noqa: E402
 
 videos = Videos(3, 300, 1_000, 6_000)
 # One worker is busy with it for a while.
 blocker = alike(100_000)
-
-
-def clock_library():
-    """What changes the time of day for a program; None where it can't be built."""
-    compiler = shutil.which("cc") or shutil.which("clang")
-    if compiler is None:
-        return None
-    source, library = pathlib.Path(__file__).parents[1] / "support/clock.c", scratch() / "clock.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
-    return library
 
 
 def digests(folder):

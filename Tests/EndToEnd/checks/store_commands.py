@@ -121,9 +121,22 @@ with Postgres() as postgres:
             client = Client(server)
             accepted = [client.post(videos.bodies[number % 2], Prefer="wait=60").json()["id"] for number in range(4)]
             settled("the server's role", server, accepted, videos)
+            # It says so once a second.
+            end = time.monotonic() + 120
+            while client.get("/v1/server").json()["servers"][0]["workers"] != 1 and time.monotonic() < end:
+                time.sleep(0.1)
             ran, found = store("stats", "--state", own)
             equal("jobs by status", found.get("jobs"), {"succeeded": 4})
-            equal("one server", len(found.get("servers", [])), 1)
+            known = found.get("servers", [])
+            equal("one server", len(known), 1)
+            told = [(one["version"] != "", one["workers"], one["draining"], "port" in one["name"]) for one in known]
+            equal("with what it is at", told, [(True, 1, False, True)])
+            equal("what others do in the database is seen with the owner's rights", found.get("others_seen"), True)
+            own_list = client.get("/v1/server").json()["servers"]
+            equal("/v1/server has it too", [one["name"] for one in own_list], [one["name"] for one in known])
+            metrics = client.get("/metrics").text()
+            contains("and metrics", metrics, 'vigil_servers{state="serving"} 1')
+            contains("those of the database too", metrics, "vigil_database_synchronous_standbys 0")
             check("in partitions", found.get("partitions", 0) >= 4, found)
         for user, statement, may in (
             ("vigil_server", "CREATE TABLE mine ()", False),
@@ -132,6 +145,7 @@ with Postgres() as postgres:
             ("vigil_server", "UPDATE results SET body = ''", False),
             ("vigil_scaler", "SELECT queued FROM vigil_backlog", True),
             ("vigil_scaler", "SELECT id FROM jobs", False),
+            ("vigil_scaler", "SELECT * FROM vigil_pressure()", False),
             ("vigil_scaler", "SELECT vigil_drop_hour('results', 1, '', '')", False),
         ):
             said = psql(postgres, statement, user, "vigil")

@@ -127,6 +127,23 @@ with group("not yet"), studio.serve("--ffmpeg", slow) as server:
     client.until(job["id"])
     equal("a cancelled one", client.get(f"/jobs/{job['id']}/features").problem(), "no-features")
 
+with group("the same video twice at once"), studio.serve("--ffmpeg", slow) as server:
+    client = Client(server)
+    first, second = (post(client, video).json()["id"] for _ in range(2))
+    ended = [client.until(one) for one in (first, second)]
+    equal("both are scored", [one["status"] for one in ended], ["succeeded"] * 2)
+    makers = [one["result"]["provenance"].get("features_of_job") for one in ended]
+    check("one has decoded it, and the other has its features", makers in ([None, first], [second, None]), shown(makers))
+    equal("which are the same", ended[0]["features_sha256"], ended[1]["features_sha256"])
+    first, second = (post(client, long).json()["id"] for _ in range(2))
+    check("both are worked on", until(lambda: all(client.job(one)["status"] == "running" for one in (first, second))))
+    client.delete(f"/jobs/{first}")
+    client.until(first)
+    check("one is cancelled, and the other goes on", until(lambda: client.job(second)["phase"] == "embed"), shown(client.job(second)))
+    equal("as before", client.job(second)["status"], "running")
+    client.delete(f"/jobs/{second}")
+    client.until(second)
+
 PARTS = ("coarse", "fine", "video", "segments", "fps", "frames", "truncated")
 
 
@@ -235,7 +252,9 @@ for state in ("a folder", "memory"):
         plain = scored(client, "?threshold=0.04&leave=0.04")
         check("nobody gets them unasked", all("thumbnail" not in one for one in plain["result"]["segments"]))
         place = f"/jobs/{plain['id']}/thumbnails/0.jpg"
-        for name in (place, place.replace("0.jpg", "x.jpg"), place.replace("0.jpg", "0.png"), f"/jobs/{job['id']}/thumbnails/99999.jpg"):
+        first = f"/jobs/{job['id']}/thumbnails/{next(iter(places))}.jpg"
+        others = [first.replace("thumbnails/", f"thumbnails/{sign}") for sign in ("+", "-", "0", "%20")]
+        for name in (place, place.replace("0.jpg", "x.jpg"), place.replace("0.jpg", "0.png"), f"/jobs/{job['id']}/thumbnails/99999.jpg", *others):
             equal(f"{name.rsplit('/', 1)[1]} is not there", client.get(name).problem(), "no-thumbnail")
         answer = post(client, bytes(64 * 4 * 20), "?thumbnails=3", "application/octet-stream")
         equal("of features there are none", answer.problem(), "invalid-parameter")

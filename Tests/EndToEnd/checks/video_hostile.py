@@ -185,11 +185,11 @@ with group("very many frames"):
     equal("exit", ran.code, 0)
     equal("all are counted", json.loads(ran.out)["frames"] if ran.code == 0 else ran.err, 100_000)
     check("nothing is kept of them", ran.own < 200, f"{ran.own:.0f} MiB")
-    sizes = []
-    for side in range(32, 232, 2):
-        ffmpeg("-f", "lavfi", "-i", f"color=size={side}x{side}", "-frames:v", 1, "-c:v", "mjpeg", "-f", "mjpeg", "side.jpg")
-        sizes.append((folder / "side.jpg").read_bytes())
-    put([("sizes.avi", hostile_videos.pictures(sizes))])
+    sides = range(32, 232, 2)
+    colors = [part for side in sides for part in ("-f", "lavfi", "-i", f"color=size={side}x{side}")]
+    picture = ("-frames:v", 1, "-c:v", "mjpeg", "-f", "mjpeg")
+    ffmpeg(*colors, *(part for at, side in enumerate(sides) for part in ("-map", at, *picture, f"side{side}.jpg")))
+    put([("sizes.avi", hostile_videos.pictures([(folder / f"side{side}.jpg").read_bytes() for side in sides]))])
     looked = told(["sizes.avi"], "a size a frame")
     equal("a size a frame: all are counted", [r["frames"] for r in looked.results["sizes.avi"]], [100])
 

@@ -5,8 +5,10 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -34,9 +36,9 @@ def _user():
 class Postgres:
     """Begins when it is made, with a database of its own for each that asks."""
 
-    def __init__(self, durable=True, following=None):
+    def __init__(self, durable=True, following=None, place=None):
         # Where any user may come, and with a path that has room for a socket's name.
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vigil-pg-", dir="/tmp"))
+        self.folder = place or pathlib.Path(tempfile.mkdtemp(prefix="vigil-pg-", dir="/tmp"))
         self.user = _user()
         if self.user:
             shutil.chown(self.folder, self.user[1].split("=")[1])
@@ -46,7 +48,9 @@ class Postgres:
             where = f"host={following.folder} user=vigil application_name=standby"
             self._run("pg_basebackup", "-d", where, "-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync")
         else:
-            self._run("initdb", "-D", data, "-U", "vigil", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+            # On a disk of its own there is little room for the log.
+            small = ["--wal-segsize=1"] if place else []
+            self._run("initdb", "-D", data, "-U", "vigil", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", *small)
         self.process = None
         self.start()
 
@@ -88,6 +92,15 @@ class Postgres:
             time.sleep(0.05)
         return other
 
+    def set(self, name, value):
+        """Sets what counts from then on."""
+        self.ask(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.ask("SELECT pg_reload_conf()")
+        end = time.monotonic() + 60
+        while self.ask(f"SHOW {name}") != value:
+            assert time.monotonic() < end, f"{name} is not set"
+            time.sleep(0.02)
+
     def promote(self):
         """Ends following: from now on it takes writes."""
         assert self.ask("SELECT pg_promote(true, 120)") == "t"
@@ -113,7 +126,8 @@ class Postgres:
                 continue
         return False
 
-    def stop(self):
+    def halt(self):
+        """Ends it in order; it can begin again."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
@@ -121,6 +135,9 @@ class Postgres:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+    def stop(self):
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def ask(self, sql, database="postgres"):
@@ -142,6 +159,55 @@ class Postgres:
 
     def __exit__(self, *_):
         self.stop()
+
+
+class Wire:
+    """A way to a PostgreSQL that can be cut: no byte passes then, and nobody hears that anybody has hung up."""
+
+    def __init__(self, postgres):
+        self.folder = postgres.folder / "wire"
+        self.folder.mkdir()
+        self.target = str(postgres.folder / ".s.PGSQL.5432")
+        self.whole = threading.Event()
+        self.whole.set()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.folder / ".s.PGSQL.5432"))
+        self.listener.listen(128)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(self.target)
+            except OSError:
+                return
+            for pair in ((client, server), (server, client)):
+                threading.Thread(target=self.hand, args=pair, daemon=True).start()
+
+    def hand(self, source, sink):
+        try:
+            while data := source.recv(1 << 16):
+                self.whole.wait()
+                sink.sendall(data)
+            self.whole.wait()
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def cut(self):
+        self.whole.clear()
+
+    def mend(self):
+        self.whole.set()
+
+    def url(self, name):
+        return f"postgres:///{name}?host={urllib.parse.quote(str(self.folder), safe='')}&user=vigil"
+
+    def stop(self):
+        self.mend()
+        self.listener.close()
 
 
 class PgBouncer:

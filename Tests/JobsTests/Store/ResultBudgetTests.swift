@@ -62,14 +62,29 @@ struct ResultBudgetTests {
         #expect(try await store.job(kept)?.status == .succeeded)
     }
 
+    @Test("gives up last what a place is still to be told of", arguments: [StoreUnderTest.memory])
+    func awaitedLast(kind: StoreUnderTest) async throws {
+        let (store, _) = try await kind.open(budget: 10_240)
+        let awaited = try await finishOne(store, alerts: ["webhook"])
+        let ids = [awaited] + (try await fill(store, jobs: 4))
+        for id in ids { _ = try await store.output(id) }
+        _ = try await finishOne(store)
+        #expect(try await store.job(ids[1]) == nil, "the oldest that nobody is to be told of")
+        #expect(try await store.job(awaited) != nil)
+        for _ in 0..<4 { _ = try await finishOne(store) }
+        #expect(try await store.job(awaited) == nil, "where there is nothing else, the budget holds")
+    }
+
     private func fill(_ store: any JobStore, jobs: Int) async throws -> [JobID] {
         var ids: [JobID] = []
         for _ in 0..<jobs { ids.append(try await finishOne(store)) }
         return ids
     }
 
-    private func finishOne(_ store: any JobStore) async throws -> JobID {
-        let claimed = try #require(try await store.insertAndClaim())
+    private func finishOne(_ store: any JobStore, alerts: [String] = []) async throws -> JobID {
+        var new = NewJob.sample()
+        new.alerts = alerts
+        let claimed = try #require(try await store.insertAndClaim(new))
         _ = try await store.complete(claimed.token, with: .succeeded(.bytes(1_024)))
         return claimed.id
     }

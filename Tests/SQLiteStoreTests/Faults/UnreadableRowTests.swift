@@ -84,7 +84,10 @@ struct UnreadableRowTests {
         let ids = [try await store.finish(.of(seed: 1)), try await store.finish(.of(seed: 2))]
         try Self.spoil(ids[0], in: home)
         await #expect(throws: JobStoreError.self) { try await store.job(ids[0]) }
+        await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
         #expect(try await store.forget(ids[0]))
+        try await store.checkWritable()
+        #expect(try await store.insert(.of(seed: 3)).status == .queued)
         #expect(try await store.job(ids[0]) == nil)
         #expect(try await store.forget(ids[0]) == false)
         #expect(try await store.job(ids[1])?.status == .succeeded)
@@ -214,6 +217,7 @@ struct UnreadableRowTests {
         }
         #expect(left == [0, 0, 0])
         #expect(try await store.expire().removed == 0)
+        try await store.checkWritable()
     }
 
     @Test(

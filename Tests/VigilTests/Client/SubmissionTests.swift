@@ -37,7 +37,7 @@ struct SubmissionTests {
 
     @Test("what stands in a query and in a form is written so that it can't be more than a value")
     func escaping() throws {
-        #expect(Upload.encoded("a b&c=é/+") == "a%20b%26c%3D%C3%A9%2F%2B")
+        #expect("a b&c=é/+".percentEncoded == "a%20b%26c%3D%C3%A9%2F%2B")
         let folder = try ScratchFolder()
         let path = folder.path + "/x\"\r\n.npy"
         try write("rows", to: path)

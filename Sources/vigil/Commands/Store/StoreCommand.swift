@@ -139,8 +139,7 @@ struct StoreStatsCommand: AsyncParsableCommand {
         commandName: "stats",
         abstract: "Tell how many jobs and servers a database has, how large it is, and what holds it up.",
         discussion: """
-            Transactions of other users are seen by members of pg_read_all_stats alone. Exit codes: 0 done, 78 the database can't be reached \
-            or has no tables of Vigil's.
+            Exit codes: 0 done, 78 the database can't be reached, has no tables of Vigil's, or lacks a step of them.
             """)
 
     @OptionGroup var options: StoreOptions
