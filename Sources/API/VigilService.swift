@@ -86,23 +86,24 @@ public final class VigilService: Sendable {
             bodyShortage: bounds.shortage, audited(.submit) { try await self.score($0, $1) })
         router.get("/jobs", .deferred { try await self.listJobs($0) })
         router.get("/jobs/{id}", audited(.read) { try await self.showJob($0, $1) })
-        router.delete("/jobs/{id}", audited(.delete) { try await self.deleteJob($0, $1) })
+        router.delete("/jobs/{id}", judgesPreconditions: true, audited(.delete) { try await self.deleteJob($0, $1) })
         router.on(.post, "/jobs/{id}/again", audited(.submit) { try await self.scoreAgain($0, $1) })
         router.get("/jobs/{id}/features", audited(.read) { try await self.showFeatures($0, $1) })
         router.get("/jobs/{id}/thumbnails/{file}", audited(.read) { try await self.showThumbnail($0, $1) })
         // A look at a batch gives no scores, and is written down where it is refused alone.
         router.get("/batches/{id}", audited(.read) { request, _ in try await self.showBatch(request) })
         router.get("/batches/{id}/comparison", audited(.read) { try await self.showComparison($0, $1) })
-        router.delete("/batches/{id}", audited(.delete) { try await self.deleteBatch($0, $1) })
+        router.delete(
+            "/batches/{id}", judgesPreconditions: true, audited(.delete) { try await self.deleteBatch($0, $1) })
         router.get("/jobs/{id}/events", audited(.read) { try await self.showEvents($0, $1) })
         router.get("/jobs/{id}/verdicts", audited(.read) { request, _ in try await self.showVerdicts(request) })
         router.on(
-            .put, "/jobs/{id}/verdicts", bodyLimit: Verdicts.mostBytes,
+            .put, "/jobs/{id}/verdicts", bodyLimit: Verdicts.mostBytes, judgesPreconditions: true,
             audited(.review) { try await self.keepVerdicts($0, $1) })
         router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })
         router.get("/readyz", .deferred { await self.ready(detailed: $0.seesDetails) })
         router.get("/healthz", .deferred { await self.healthy(detailed: $0.seesDetails) })
-        router.get("/v1/models", .deferred { await self.listModels(detailed: $0.seesDetails) })
+        router.get("/v1/models", .deferred { try await self.showModels($0) })
         let most = ModelWish.mostBytes
         router.post("/v1/models/{name}/load", bodyLimit: most, audited(.change) { try await self.loadModel($0, $1) })
         router.post(
@@ -110,7 +111,7 @@ public final class VigilService: Sendable {
         router.post(
             "/v1/models/{name}/rollback", bodyLimit: most, audited(.change) { try await self.rollBackModel($0, $1) })
         if settings.showsMetrics { router.get("/metrics", .deferred { await self.showMetrics($0) }) }
-        router.get("/v1/server", .deferred { await self.describeServer(detailed: $0.seesDetails, to: $0.client) })
+        router.get("/v1/server", .deferred { try await self.showServer($0) })
         router.get("/session", .deferred { self.showSession($0) })
         router.on(.post, "/session", .deferred { try self.beginSession($0) })
         router.delete("/session", .deferred { self.endSession($0) })

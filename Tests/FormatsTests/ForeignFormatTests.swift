@@ -139,8 +139,59 @@ struct ForeignFormatTests {
         ("video", [(0, "\0\0\0\u{18}stypmsdh")]), ("video", [(0, "\0\0\0dmoof\0\0\0\u{10}mfhd")]),
         ("video", [(0, ".RMF\0\0\0\u{12}")]), ("QOI", [(0, "qoif\0\0\u{2}\0")]),
         ("TensorRT", [(0, "ftrt\0\0\0\0")]), ("DuckDB", [(0, "\0\0\0\0\0\0\0\0DUCK@\0\0\0")]),
+        ("Blosc", [(0, "\u{2}\u{1}!\u{4}\0\0\u{1}\0\0\0\u{1}\0\0\u{90}\0\0")]),
+        ("Blosc", [(0, "\u{9E}\u{A8}b2frame\0\u{CE}\0")]),
+        ("ZFP", [(0, "zfp\u{5}\0\0\0\u{1F}")]),
+        ("compress", [(0, "\u{1F}\u{9D}\u{90}" + compressed)]),
+        ("R file", [(0, "X\n\0\0\0\u{3}\0\u{4}\u{2}\u{1}")]), ("R file", [(0, "X\n\0\0\0\u{2}\0\u{2}\u{B}\0")]),
+        ("LMDB", [(0, "\u{1}"), (16, "\u{DE}\u{C0}\u{EF}\u{BE}\u{1}\0\0\0")]),
+        ("SPSS", [(0, "$FL2@(#) SPSS DATA FILE")]), ("SPSS", [(0, "$FL3@(#) SPSS DATA FILE")]),
+        ("SAS", [(12, "\u{C2}\u{EA}\u{81}`\u{B3}\u{14}\u{11}\u{CF}\u{BD}\u{92}\u{8}\0\u{9}\u{C7}1\u{8C}")]),
+        ("Stata", [(0, "<stata_dta><header><release>118")]), ("Stata", [(0, "r\u{2}\u{1}\0@\0\u{10}\0\0\0")]),
+        ("PLY", [(0, "ply\nformat binary_little_endian 1.0\n")]),
+        ("Radiance", [(0, "#?RADIANCE\nFORMAT=32-bit_rle_rgbe")]),
+        ("NRRD", [(0, "NRRD0004\ntype: float")]), ("CBOR", [(0, "\u{D9}\u{D9}\u{F7}\u{A1}hfeatures")]),
+        ("word2vec", [(0, "71290 200\n</s> ")]), ("glTF", [(0, "glTF\u{2}\0\0\0")]),
         ("ONNX", [(0, "\u{8}\u{8}\u{12}\u{7}pytorch\u{1A}\u{5}2.1.0")]),
     ]
+
+    /// Codes of nine bits, of letters alone.
+    private static let compressed: String = {
+        var bits: [UInt8] = []
+        for letter in Array("the features of a camera, a row for every sixteen frames of it, as float32\n".utf8) {
+            bits += (0..<9).map { $0 < 8 ? letter >> $0 & 1 : 0 }
+        }
+        let bytes = stride(from: 0, to: bits.count - 7, by: 8).map { at in
+            (0..<8).reduce(UInt8(0)) { $0 | bits[at + $1] << $1 }
+        }
+        return String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
+    }()
+
+    @Test(
+        "a text whose characters are nearly all above ASCII is one in older codings too",
+        arguments: [
+            // Shift-JIS, GB18030, KOI8-R.
+            [
+                0x83, 0x4A, 0x83, 0x81, 0x83, 0x89, 0x82, 0xCC, 0x93, 0xC1, 0x92, 0xA5, 0x81, 0x41, 0x8E, 0xB5, 0x94,
+                0xD4, 0x0A,
+            ],
+            [
+                0xCC, 0xD8, 0xD5, 0xF7, 0xCC, 0xE1, 0xC8, 0xA1, 0xD7, 0xD4, 0xC9, 0xE3, 0xCF, 0xF1, 0xCD, 0xB7, 0xA3,
+                0xAC, 0x0A,
+            ],
+            [
+                0xD0, 0xD2, 0xC9, 0xDA, 0xCE, 0xC1, 0xCB, 0xC9, 0x20, 0xCB, 0xC1, 0xCD, 0xC5, 0xD2, 0xD9, 0x20, 0xF3,
+                0x0A,
+            ],
+        ] as [[UInt8]])
+    func olderCodings(line: [UInt8]) {
+        for count in [4, 60] {
+            let bytes = (0..<count).flatMap { _ in line }
+            #expect(Self.kind(bytes).isPlainText, "\(Self.kind(bytes).name)")
+            // One control character, and it is not all text.
+            #expect(Self.kind([2] + bytes.dropFirst()) == .unknown)
+        }
+    }
 
     @Test("a signature tells the format with numbers behind it, and what to do", arguments: samples.indices)
     func signatures(index: Int) {
@@ -223,6 +274,7 @@ struct ForeignFormatTests {
             [0x78, 0x9C], [0x78, 0x01], [0x78, 0xDA], [0x5D, 0x71, 0], [0x47, 0x40, 0x11], [0, 0, 1],
             [0x85, 0xA2, 0x6E],
             [0x82, 0xA8, 0x66], [0x98, 0xDC, 0], [0x98, 0xCA], [0xDC, 0, 0x40], [0x28, 0x6C, 0x70], [0x1F, 0x8B, 8],
+            [0x1F, 0x9D, 0x90], [0xD9, 0xD9, 0xF7], [0x33, 0x20, 0x34], [0x7A, 0x66, 0x70], [0x58, 0x0A],
         ]
         var random = SeededRandom(seed: 17)
         for mark in marks {

@@ -170,7 +170,7 @@ struct RouterTests {
     func pathsAreBytes() {
         var router = Router()
         router.get("/\u{212B}", .deferred { _ in Response(status: .ok) })
-        guard case .refused(let problem) = router.resolve(RequestHead(method: .get, path: "/\u{C5}")) else {
+        guard case .refused(let problem, _) = router.resolve(RequestHead(method: .get, path: "/\u{C5}")) else {
             Issue.record("another path was found")
             return
         }
@@ -189,7 +189,7 @@ struct RouterTests {
             Issue.record("HEAD found no route")
             return
         }
-        guard case .refused(let problem) = Self.router.resolve(RequestHead(method: .put, path: "/jobs/a")) else {
+        guard case .refused(let problem, _) = Self.router.resolve(RequestHead(method: .put, path: "/jobs/a")) else {
             Issue.record("PUT was not refused")
             return
         }

@@ -45,6 +45,13 @@ public struct AccessControl: Sendable {
         { head, peer throws(HTTPProblem) in try self.admit(head, from: peer) }
     }
 
+    /// What the answers have to what is refused before the gate is asked: a page of an allowed origin may read them too. Nil where
+    /// no origin is allowed.
+    public var refusalFields: RefusalFields? {
+        guard origins.fields(ofOrigin: nil) != nil else { return nil }
+        return { [origins] in origins.fields(ofOrigin: $0) }
+    }
+
     /// Lets a request in, or refuses it with 401, 403 or 429. Whatever the answer is, it has the fields of CORS.
     func admit(_ head: RequestHead, from peer: SocketAddress) throws(HTTPProblem) -> Admission {
         guard let shared = origins.fields(for: head) else { return try decide(head, from: peer) }

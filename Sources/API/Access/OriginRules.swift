@@ -108,7 +108,12 @@ extension OriginRules {
     /// Whether the operator lets pages of the request's origin in.
     func allows(_ head: RequestHead) -> Bool {
         if allowsAny { return true }
-        guard !patterns.isEmpty, let origin = head.fields[.origin].flatMap({ Origin($0) }) else { return false }
+        return !patterns.isEmpty && head.fields[.origin].map(allows) ?? false
+    }
+
+    private func allows(_ text: String) -> Bool {
+        if allowsAny { return true }
+        guard let origin = Origin(text) else { return false }
         return patterns.contains { pattern in
             // An origin without a port is that of the usual one, and of no other.
             pattern.scheme == origin.scheme && (pattern.host.port ?? origin.usualPort) == origin.port
@@ -140,9 +145,15 @@ extension OriginRules {
     /// is allowed.
     func fields(for head: RequestHead) -> HTTPFields? {
         guard allowsAny || !patterns.isEmpty else { return nil }
+        return fields(ofOrigin: head.fields[.origin])
+    }
+
+    /// The same of a request whose origin is known alone.
+    func fields(ofOrigin origin: String?) -> HTTPFields? {
+        guard allowsAny || !patterns.isEmpty else { return nil }
         // Without Vary a cache would hand what one origin may read to another, or the other way round.
         var fields: HTTPFields = allowsAny ? [:] : [.vary: "Origin"]
-        guard let origin = head.fields[.origin], allows(head) else { return fields }
+        guard let origin, allows(origin) else { return fields }
         fields[.accessControlAllowOrigin] = allowsAny ? "*" : origin
         fields[.accessControlExposeHeaders] = Self.exposed
         return fields

@@ -7,7 +7,6 @@ import Scoring
 extension VigilService {
     /// Queues a job that scores anew what another one was about; what is not asked otherwise is as it was.
     func scoreAgain(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
-        _ = try Preconditions(request.head.fields).check(.post, on: nil)
         let id = try jobID(of: request)
         let given = Self.parameters(of: request.head)
         let key = try IdempotencyField.read(request.head.fields)

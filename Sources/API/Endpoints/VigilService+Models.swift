@@ -9,6 +9,11 @@ import VadCLIP
 
 /// `/v1/models` and `/openapi.yaml`: what is served, and how to speak to it.
 extension VigilService {
+    func showModels(_ request: Request) async throws -> Response {
+        try checkTakesJSON(request.head, "A list of models")
+        return await listModels(detailed: request.seesDetails)
+    }
+
     /// - Parameter detailed: whether the client may see what is wrong with files of this machine
     func listModels(detailed: Bool = true) async -> Response {
         let standings = await scoring.standings

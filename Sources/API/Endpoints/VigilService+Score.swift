@@ -10,7 +10,6 @@ extension VigilService {
     /// Queues the features of a request; everything that can refuse it without its body does so before it is read.
     func score(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         var spans = UploadSpans(settings.tracer, request.trace)
-        _ = try Preconditions(request.head.fields).check(.post, on: nil)
         let given = Self.parameters(of: request.head)
         // The same versions for all of the request, though others may come meanwhile.
         var (options, versions) = try await scoring.options(given)

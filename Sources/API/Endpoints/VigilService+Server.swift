@@ -23,6 +23,11 @@ public struct ServerDescription: Sendable {
 
 /// `/v1/server`: what runs here, and how much it may use and takes.
 extension VigilService {
+    func showServer(_ request: Request) async throws -> Response {
+        try checkTakesJSON(request.head, "What runs here")
+        return await describeServer(detailed: request.seesDetails, to: request.client)
+    }
+
     /// - Parameters:
     ///   - detailed: whether the client may see paths of the machine
     ///   - client: who asks, whose limits may be its own

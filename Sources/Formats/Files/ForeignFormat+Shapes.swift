@@ -18,6 +18,9 @@ extension ForeignFormat {
         if isRecord(bytes) { return .tfRecord }
         if isORC(bytes) { return .orc }
         if isONNX(bytes) { return .onnx }
+        if isBlosc(bytes) { return .blosc }
+        if isOldStata(bytes) { return .statistics }
+        if isCBOR(bytes) { return .cbor }
         if isProgramStream(bytes) || isElementaryStream(bytes) { return .video("MPEG") }
         return isSkipped(bytes) ? .packed("Zstandard") : nil
     }
@@ -28,6 +31,8 @@ extension ForeignFormat {
         if isVectors(bytes) { return .vectors }
         if isKaldi(bytes) { return .kaldi }
         if isMessagePack(bytes) { return .messagePack }
+        if isWordVectors(bytes) { return .words }
+        if isCompressed(bytes) { return .packed("compress (.Z)") }
         if isTransportStream(bytes, from: 0, step: 188) || isTransportStream(bytes, from: 4, step: 192) {
             return .video("MPEG")
         }

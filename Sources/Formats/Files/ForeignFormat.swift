@@ -63,6 +63,15 @@ public struct ForeignFormat: Equatable, Sendable {
     static let duckDB = ForeignFormat("a DuckDB database", "write its features as an array by numpy.save")
     static let capture = ForeignFormat("a recording of network traffic (pcap)", "name the file of features")
     static let program = ForeignFormat("a program", "name the file of features")
+    static let statistics = ForeignFormat(
+        "a file of SPSS, SAS or Stata",
+        "read it by Python's pyreadstat and write its features as an array by numpy.save")
+    static let cbor = ForeignFormat("a CBOR file", inPython("cbor2.load(open(FILE, 'rb'))['features']"))
+    static let zfp = ForeignFormat("an array packed by ZFP", inPython("zfpy.decompress_numpy(open(FILE, 'rb').read())"))
+    static let blosc = ForeignFormat(
+        "an array packed by Blosc", "unpack it, in Python by blosc2, and write it by numpy.save")
+    static let words = ForeignFormat(
+        "a file of word vectors (word2vec)", "its vectors are of words; VadCLIP takes rows of CLIP ViT-B/16")
     static let pdf = ForeignFormat("a PDF document", "name the file of features")
     static let sound = ForeignFormat("a sound file", ofVideo)
 
@@ -172,7 +181,17 @@ extension ForeignFormat {
         Mark(.grib, Array("GRIB".utf8), then: [1], at: 7),
         Mark(.grib, Array("GRIB".utf8), then: [2], at: 7), Mark(.java, [0xAC, 0xED, 0, 5]), Mark(.rData, "RDX2\n"),
         Mark(.rData, "RDX3\n"),
-        Mark(.lmdb, [UInt8](repeating: 0, count: 10) + [8, 0], then: [0xDE, 0xC0, 0xEF, 0xBE, 1], at: 16),
+        // Before a value is 1 of the smallest there are, which no feature is.
+        Mark(.lmdb, [0xDE, 0xC0, 0xEF, 0xBE, 1, 0, 0, 0], at: 16),
+        // As numbers their first four bytes are below 1e-30 and not 0.
+        Mark(.rData, [0x58, 0x0A, 0, 0, 0, 2]), Mark(.rData, [0x58, 0x0A, 0, 0, 0, 3]), Mark(.zfp, "zfp\u{5}"),
+        Mark(.image("PLY"), "ply\nformat "), Mark(.image("PLY"), "ply\r\nformat "),
+        Mark(.statistics, "$FL2@(#)"), Mark(.statistics, "$FL3@(#)"), Mark(.statistics, "<stata_dta>"),
+        Mark(.statistics, [0xC2, 0xEA, 0x81, 0x60, 0xB3, 0x14, 0x11, 0xCF], at: 12),
+        Mark(.image("Radiance"), "#?RADIANCE"), Mark(.image("Radiance"), "#?RGBE"), Mark(.image("NRRD"), "NRRD000"),
+        Mark(.image("VTK"), "# vtk DataFile"), Mark(.image("glTF"), [0x67, 0x6C, 0x54, 0x46, 2, 0, 0, 0]),
+        Mark(.image("DDS"), [0x44, 0x44, 0x53, 0x20, 0x7C, 0, 0, 0]),
+        Mark(.blosc, [0x9E, 0xA8, 0x62, 0x32, 0x66, 0x72]),
         Mark(.tfLite, "TFL3", at: 4), Mark(.tensorRT, "ftrt"), Mark(.duckDB, "DUCK", at: 8),
         Mark(.c3d, [1, 0, 0, 0], then: [1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0], at: 8),
         Mark(.torch7, [4, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0x56, 0x20]),

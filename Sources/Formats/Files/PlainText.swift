@@ -33,7 +33,9 @@ enum PlainText {
             guard isPlain(byte) else { return false }
             plain += 1
         }
-        return plain >= bytes.count - bytes.count / 8 || isUTF8(bytes)
+        // In other codings, such as Shift-JIS, GB18030 and KOI8, most bytes may be above ASCII, and none is a control character.
+        // Rows have some, and no numbers of other than usual sizes.
+        return plain >= bytes.count - bytes.count / 8 || isUTF8(bytes) || bytes.count >= 64 && hasNoNumbers(bytes)
     }
 
     /// Whether the bytes are one number of a usual size again and again, whose bytes may all be letters.

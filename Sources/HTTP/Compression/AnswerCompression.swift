@@ -34,7 +34,7 @@ public struct AnswerCompression: Middleware {
         var response = response
         if response.status == .notModified {
             response.vary(by: "Accept-Encoding")
-            if let known, response.isKnownWeakly(among: EntityTag.list(known)) { response.weakenTag() }
+            if let known, response.isKnownWeakly(among: EntityTag.list(known).tags) { response.weakenTag() }
             return response
         }
         guard response.status != .noContent, response.fields[.contentEncoding] == nil, response.gainsByCompression
@@ -93,7 +93,7 @@ extension Response {
 
     /// Whether the client has the answer's tag, and none but the weak form that a compressed answer brought.
     fileprivate func isKnownWeakly(among tags: [EntityTag]) -> Bool {
-        guard let text = fields[.eTag], let own = EntityTag.list(text).first, !own.isWeak else { return false }
+        guard let text = fields[.eTag], let own = EntityTag.list(text).tags.first, !own.isWeak else { return false }
         return !tags.contains(own) && tags.contains(EntityTag(own.opaque, isWeak: true))
     }
 

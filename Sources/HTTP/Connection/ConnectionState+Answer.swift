@@ -55,7 +55,7 @@ extension ConnectionState {
     private mutating func decide(_ request: RoutedHead, of exchange: Exchange, now: MonotonicTime) -> Action? {
         let head = request.head
         if case .unknown(let expectation) = head.controls.expectation {
-            answer(.expectationFailed(expectation), now: now)
+            refuse(.expectationFailed(expectation), origin: head.fields[.origin], now: now)
             return nil
         }
         if let gate = context.gate {
@@ -81,7 +81,8 @@ extension ConnectionState {
             }
         }
         switch request.resolution {
-        case .refused(let problem):
+        case .refused(let problem, let pattern):
+            exchange.route = pattern
             return afterBody(.answer(rendered(problem)), now: now)
         case .options(let allow):
             return afterBody(.answer(Response(status: .noContent, fields: [.allow: allow])), now: now)
@@ -93,8 +94,12 @@ extension ConnectionState {
 
     /// What is not let in is told of as asked of the route that it was for; nobody there learns of it.
     private mutating func noteRoute(of request: RoutedHead) {
-        guard context.observe != nil, case .route(let route, _) = request.resolution else { return }
-        exchange?.route = route.pattern
+        guard context.observe != nil else { return }
+        switch request.resolution {
+        case .route(let route, _): exchange?.route = route.pattern
+        case .refused(_, let pattern): exchange?.route = pattern
+        case .options: break
+        }
     }
 
     private mutating func admit(
@@ -151,8 +156,22 @@ extension ConnectionState {
         answer(rendered(problem), now: now)
     }
 
+    /// Answers a request that the gate is not asked of with a problem, and the fields that such answers have.
+    private mutating func refuse(_ problem: HTTPProblem, origin: String?, now: MonotonicTime) {
+        var problem = problem
+        if let fields = context.refusalFields?(origin) { problem.fields.append(contentsOf: fields) }
+        answer(problem, now: now)
+    }
+
     /// Answers what is not a request: there is no telling where another one would begin, so the connection closes.
-    mutating func refuseHead(_ problem: HTTPProblem, now: MonotonicTime) {
+    ///
+    /// - Parameter rest: what has come of it that the parser has not kept
+    mutating func refuseHead(_ problem: HTTPProblem, _ rest: Span<UInt8>, now: MonotonicTime) {
+        refuseHead(problem, origin: context.refusalFields == nil ? nil : parser.unread(rest).origin, now: now)
+    }
+
+    /// The same, of which nothing else has come.
+    mutating func refuseHead(_ problem: HTTPProblem, origin: String? = nil, now: MonotonicTime) {
         headClock = nil
         phase = .exchange
         hasAsked = true
@@ -161,7 +180,7 @@ extension ConnectionState {
         exchange.bodyUse = .abandoned
         exchange.address = remote
         self.exchange = exchange
-        answer(problem, now: now)
+        refuse(problem, origin: origin, now: now)
         finishExchange(now: now)
     }
 

@@ -56,7 +56,7 @@ extension ConnectionState {
             return begin(request, now: now)
         } catch {
             position = input.count
-            refuseHead(error, now: now)
+            refuseHead(error, input.extracting(start..<input.count), now: now)
             return nil
         }
     }
@@ -64,7 +64,7 @@ extension ConnectionState {
     /// The client has ended its side: between two requests that is how connections end, within a head it is not.
     private mutating func endWithinHead(now: MonotonicTime) -> Action? {
         if parser.isMidHead {
-            refuseHead(.malformed("The connection ended within the head of the request."), now: now)
+            refuseHead(.malformed("The connection ended within the head of the request."), Span(), now: now)
         } else {
             phase = .closing
         }

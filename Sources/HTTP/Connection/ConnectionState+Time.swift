@@ -31,7 +31,7 @@ extension ConnectionState {
         switch phase {
         case .proxyHeader: return .distrust(ProxyHeaderError("it did not come in time"))
         case .head where headClock != nil:
-            refuseHead(.requestTimeout("The head of the request did not come in time."), now: now)
+            refuseHead(.requestTimeout("The head of the request did not come in time."), Span(), now: now)
             return nil
         case .exchange: return bodyTimedOut(now: now)
         case .handshake, .head, .closing, .lingering, .closed: return abort()

@@ -4,7 +4,8 @@ import Platform
 /// The conditions under which a client wants its request performed (RFC 9110, 13).
 ///
 /// Nothing here has a date of its last change, and no ranges are served: If-Modified-Since, If-Unmodified-Since and
-/// If-Range are ignored, as they are to be then.
+/// If-Range are ignored, as they are to be then. A field that can't be read is no condition that holds: what would change
+/// something is not performed.
 public struct Preconditions: Sendable {
     /// What becomes of the request.
     public enum Outcome: Sendable, Equatable {
@@ -39,6 +40,7 @@ public struct Preconditions: Sendable {
                 return .failed
             }
         }
+        if let ifNoneMatch, method != .get, method != .head, !Self.isReadable(ifNoneMatch) { return .failed }
         if let ifNoneMatch, let tags,
             Self.isAny(ifNoneMatch) || tags.contains(where: { $0.matches(ifNoneMatch: ifNoneMatch) })
         {
@@ -61,6 +63,8 @@ public struct Preconditions: Sendable {
                     + "\(current ?? "nothing here to match"). If-Match takes tags without W/ alone.")
         }
     }
+
+    private static func isReadable(_ value: String) -> Bool { isAny(value) || EntityTag.list(value).isWhole }
 
     private static func isAny(_ value: String) -> Bool {
         FieldText.trimmed(Array(value.utf8)[...]).elementsEqual("*".utf8)
@@ -88,12 +92,15 @@ public struct EntityTag: Sendable, Hashable, CustomStringConvertible {
     public func matches(ifNoneMatch value: String?) -> Bool {
         guard let value else { return false }
         if FieldText.trimmed(Array(value.utf8)[...]).elementsEqual("*".utf8) { return true }
-        return Self.list(value).contains { $0.opaque.utf8.elementsEqual(opaque.utf8) }
+        return Self.list(value).tags.contains { $0.opaque.utf8.elementsEqual(opaque.utf8) }
     }
 
     /// Whether a value of If-Match names this tag, by strong comparison: a weak tag on either side is none
     /// (RFC 9110, 13.1.1).
-    func matches(ifMatch value: String) -> Bool { !isWeak && Self.list(value).contains(self) }
+    func matches(ifMatch value: String) -> Bool {
+        let (tags, isWhole) = Self.list(value)
+        return !isWeak && isWhole && tags.contains(self)
+    }
 
     /// Whether it is the same tag, byte for byte.
     public static func == (left: EntityTag, right: EntityTag) -> Bool {
@@ -106,19 +113,23 @@ public struct EntityTag: Sendable, Hashable, CustomStringConvertible {
         for byte in opaque.utf8 { hasher.combine(byte) }
     }
 
-    /// Reads a list of tags up to the first thing that is none.
-    static func list(_ text: String) -> [EntityTag] {
+    /// Reads a list of tags up to the first thing that is none, and tells whether there was nothing such.
+    static func list(_ text: String) -> (tags: [EntityTag], isWhole: Bool) {
         var tags: [EntityTag] = []
         var rest = Array(text.utf8)[...]
         while true {
             rest = rest.drop { ASCII.isBlank($0) || $0 == ASCII.comma }
+            if rest.isEmpty { return (tags, true) }
             let isWeak = rest.starts(with: "W/".utf8)
             if isWeak { rest = rest.dropFirst(2) }
-            guard rest.first == ASCII.quote else { return tags }
+            guard rest.first == ASCII.quote else { return (tags, false) }
             rest = rest.dropFirst()
-            guard let end = rest.firstIndex(where: { !isAllowed($0) }), rest[end] == ASCII.quote else { return tags }
+            guard let end = rest.firstIndex(where: { !isAllowed($0) }), rest[end] == ASCII.quote else {
+                return (tags, false)
+            }
             tags.append(EntityTag(String(decoding: rest[..<end], as: UTF8.self), isWeak: isWeak))
-            rest = rest[(end + 1)...]
+            rest = rest[(end + 1)...].drop(while: ASCII.isBlank)
+            guard rest.first ?? ASCII.comma == ASCII.comma else { return (tags, false) }
         }
     }
 

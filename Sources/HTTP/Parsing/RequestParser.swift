@@ -42,6 +42,11 @@ struct RequestParser {
         return true
     }
 
+    /// What has come of the head: what was kept of it, and `rest`.
+    func unread(_ rest: Span<UInt8>) -> UnreadHead {
+        UnreadHead(bytes: rest.withUnsafeBufferPointer { bytes + $0 })
+    }
+
     /// Reads on from `position`, which is moved behind what was read.
     ///
     /// - Returns: the head once its last byte is there, nil while there is more to come.

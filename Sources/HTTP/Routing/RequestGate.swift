@@ -7,6 +7,10 @@ import Platform
 /// anything at the path. It is called on event loops and must not block; it throws the `HTTPProblem` to answer with.
 public typealias RequestGate = @Sendable (RequestHead, SocketAddress) throws(HTTPProblem) -> Admission
 
+/// Fields of the answer to a request that is refused before the gate is asked, by the Origin that is known of it. It is called on
+/// event loops and must not block.
+public typealias RefusalFields = @Sendable (_ origin: String?) -> HTTPFields?
+
 /// A request that was let in, or that the gate itself answers.
 public struct Admission: Sendable {
     /// What follows.

@@ -22,17 +22,20 @@ public final class Route: Sendable {
     /// Whether a client that ends its side of the connection, once all of its request has come, has gone, and its handler is
     /// cancelled. Otherwise it may still read, and is answered.
     public let endsWithInput: Bool
+    /// Whether its handler knows the tags that If-Match and If-None-Match are about, and judges them itself.
+    public let judgesPreconditions: Bool
     let handler: Handler
 
     init(
         pattern: String, bodyLimit: Int?, bodyHint: String? = nil, bodyShortage: String? = nil,
-        endsWithInput: Bool = false, handler: Handler
+        endsWithInput: Bool = false, judgesPreconditions: Bool = false, handler: Handler
     ) {
         self.pattern = pattern
         self.bodyLimit = bodyLimit
         self.bodyHint = bodyHint
         self.bodyShortage = bodyShortage
         self.endsWithInput = endsWithInput
+        self.judgesPreconditions = judgesPreconditions
         self.handler = handler
     }
 
@@ -40,7 +43,8 @@ public final class Route: Sendable {
     func behind(_ middleware: [any Middleware]) -> Route {
         Route(
             pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage,
-            endsWithInput: endsWithInput, handler: handler.behind(middleware, on: self))
+            endsWithInput: endsWithInput, judgesPreconditions: judgesPreconditions,
+            handler: handler.behind(middleware, on: self))
     }
 }
 
@@ -73,15 +77,16 @@ public struct Router: Sendable {
     ///   - bodyHint: a sentence that tells whose body is larger what can be done about the limit.
     ///   - bodyShortage: what is short then, where the limit is one of what the server has.
     ///   - endsWithInput: whether a client that ends its side has gone, as ``Route/endsWithInput``.
+    ///   - judgesPreconditions: whether the handler does, as ``Route/judgesPreconditions``.
     ///   - handler: answers
     public mutating func on(
         _ method: HTTPRequest.Method, _ pattern: String, bodyLimit: Int? = nil, bodyHint: String? = nil,
-        bodyShortage: String? = nil, endsWithInput: Bool = false,
+        bodyShortage: String? = nil, endsWithInput: Bool = false, judgesPreconditions: Bool = false,
         _ handler: Handler
     ) {
         let route = Route(
             pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage,
-            endsWithInput: endsWithInput, handler: handler
+            endsWithInput: endsWithInput, judgesPreconditions: judgesPreconditions, handler: handler
         ).behind(middleware)
         methods.append(method)
         let parsed = PathPattern(pattern)
@@ -112,15 +117,16 @@ public struct Router: Sendable {
     }
 
     /// Registers a handler of DELETE.
-    public mutating func delete(_ pattern: String, _ handler: Handler) {
-        on(.delete, pattern, handler)
+    public mutating func delete(_ pattern: String, judgesPreconditions: Bool = false, _ handler: Handler) {
+        on(.delete, pattern, judgesPreconditions: judgesPreconditions, handler)
     }
 
     /// What to do with a request.
     enum Resolution {
         case route(Route, PathParameters)
         case options(allow: String)
-        case refused(HTTPProblem)
+        /// The pattern is that of the route that would have been taken.
+        case refused(HTTPProblem, pattern: String? = nil)
     }
 
     func resolve(_ head: RequestHead) -> Resolution {
@@ -135,15 +141,33 @@ public struct Router: Sendable {
             }
             return .refused(.notFound(head.path, hint: hint))
         }
-        if let route = methods[head.method] { return .route(route, parameters) }
+        if let route = methods[head.method] {
+            if let problem = Self.unmet(head, route, in: methods) { return .refused(problem, pattern: route.pattern) }
+            return .route(route, parameters)
+        }
         if head.method == .options { return .options(allow: methods.allow) }
         return .refused(.methodNotAllowed(head.method, path: head.path, allow: methods.allow))
     }
 
+    /// Why a request that would change something is not performed: If-Match or If-None-Match does not hold, of what has no tag
+    /// where it can be read, and of nothing where it can't (RFC 9110, 13.1). Nil where they hold, or are not judged here.
+    private static func unmet(_ head: RequestHead, _ route: Route, in methods: MethodTable) -> HTTPProblem? {
+        guard !route.judgesPreconditions, head.method != .get, head.method != .head else { return nil }
+        let preconditions = Preconditions(head.fields)
+        guard !preconditions.isEmpty else { return nil }
+        do throws(HTTPProblem) {
+            _ = try preconditions.check(head.method, on: methods[.get] == nil ? nil : [])
+            return nil
+        } catch { return error }
+    }
+
     /// The pattern of the route that a request would go by; nil where there is none.
     public func pattern(of head: RequestHead) -> String? {
-        guard case .route(let route, _) = resolve(head) else { return nil }
-        return route.pattern
+        switch resolve(head) {
+        case .route(let route, _): route.pattern
+        case .refused(_, let pattern): pattern
+        case .options: nil
+        }
     }
 
     private static let knownMethods = ["GET", "POST", "HEAD", "DELETE", "OPTIONS", "PUT", "PATCH", "TRACE", "QUERY"]

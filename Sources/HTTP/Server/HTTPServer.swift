@@ -26,19 +26,21 @@ public final class HTTPServer: Sendable {
     ///     problem's own fields are added where it leaves them out. Called on event loops, it must not block.
     ///   - logger: is told what is unusual
     ///   - gate: lets requests in before they are routed; without one, every request is.
+    ///   - refusalFields: what answers have that refuse a request before the gate is asked.
     ///   - observer: told of each answer once it is complete or interrupted. Called on event loops, it must not block.
     ///   - tracer: gives requests their place in a trace; without one they keep that which they come from.
     public init(
         configuration: ServerConfiguration, router: Router,
         problemRenderer: @escaping ProblemRenderer, logger: Logger,
-        gate: RequestGate? = nil, observer: (@Sendable (ExchangeRecord) -> Void)? = nil,
+        gate: RequestGate? = nil, refusalFields: RefusalFields? = nil,
+        observer: (@Sendable (ExchangeRecord) -> Void)? = nil,
         tracer: Tracer? = nil
     ) {
         self.configuration = configuration
         self.logger = logger
         context = ServerContext(
             configuration: configuration, router: router, renderProblem: problemRenderer, gate: gate,
-            observe: observer, tracer: tracer)
+            refusalFields: refusalFields, observe: observer, tracer: tracer)
     }
 
     /// Numbers since the start.
@@ -159,13 +161,15 @@ final class ServerContext: Sendable {
     let router: Router
     let renderProblem: ProblemRenderer
     let gate: RequestGate?
+    let refusalFields: RefusalFields?
     let observe: (@Sendable (ExchangeRecord) -> Void)?
     let tracer: Tracer?
 
     init(
         configuration: ServerConfiguration, router: Router,
         renderProblem: @escaping ProblemRenderer,
-        gate: RequestGate? = nil, observe: (@Sendable (ExchangeRecord) -> Void)? = nil, tracer: Tracer? = nil
+        gate: RequestGate? = nil, refusalFields: RefusalFields? = nil,
+        observe: (@Sendable (ExchangeRecord) -> Void)? = nil, tracer: Tracer? = nil
     ) {
         limits = configuration.limits.usable
         timeouts = configuration.timeouts
@@ -178,6 +182,7 @@ final class ServerContext: Sendable {
         self.router = router
         self.renderProblem = renderProblem
         self.gate = gate
+        self.refusalFields = refusalFields
         self.observe = observe
         self.tracer = tracer
     }

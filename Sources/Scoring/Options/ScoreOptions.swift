@@ -174,7 +174,11 @@ extension ScoreOptions {
     /// Models as a list each, one after another.
     private static func models(_ values: [ParameterReader]) throws(OptionError) -> [String] {
         var models: [String] = []
-        for value in values { models += try value.list() }
+        for value in values {
+            let names = try value.list()
+            guard !names.isEmpty else { throw value.error("names none: expected names of models") }
+            models += names
+        }
         let problem: String? =
             if models.contains(where: \.isEmpty) {
                 "one is empty: expected names of models, separated by commas"

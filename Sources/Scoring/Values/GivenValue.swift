@@ -8,7 +8,7 @@ import Platform
 /// - Nothing, or `null`, is as if it had not been given. A flag whose name stands alone, as in `?logits`, is on.
 /// - Yes and no are true, yes, on and 1, false, no, off and 0, in capitals or not; JSON's `true` and `false`.
 /// - Numbers are decimal, perhaps with a sign before and an exponent behind, or a fraction such as `30000/1001`; in JSON
-///   numbers or texts. Whole ones may have zeros behind the point. `1e-400` is not 0, and none that can be read.
+///   numbers or texts. Whole ones may have zeros behind the point, or be a fraction of whole ones such as `6/2`. `1e-400` is not 0, and none that can be read.
 /// - A list is a JSON list of texts, also within a text, or what stands between commas.
 /// - Words that can be chosen from may be in capitals.
 public enum GivenValue: Sendable, Equatable {
@@ -108,6 +108,14 @@ extension GivenValue {
     /// The whole number that a text says; nil for none.
     public static func whole(_ text: some StringProtocol) -> Int? {
         let text = trimmed(text)
+        let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        if parts.count == 2 {
+            guard let above = whole(Substring(parts[0])), let below = whole(Substring(parts[1])), below != 0 else {
+                return nil
+            }
+            let (quotient, isBeyond) = above.dividedReportingOverflow(by: below)
+            return !isBeyond && quotient.multipliedReportingOverflow(by: below) == (above, false) ? quotient : nil
+        }
         guard text.utf8.allSatisfy(isOfDecimal), text.utf8.first != UInt8(ascii: "+") else { return nil }
         if let number = Int(text) { return number }
         guard case .number = decimal(Substring(text).utf8) else { return nil }

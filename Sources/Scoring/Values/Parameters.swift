@@ -160,9 +160,12 @@ package struct ParameterReader {
         guard let text = value.text, let any = GivenValue.number(text), any == any.rounded() else {
             throw error("\(fault("is no whole number")): \(expected)")
         }
-        guard let number = GivenValue.whole(text), range.contains(number) else {
-            throw error("is out of range: \(expected)")
+        guard let number = GivenValue.whole(text) else {
+            // What no whole number of the machine holds is beyond every range; else a double has rounded it.
+            let isBeyond = any < Double(range.lowerBound) || any > Double(range.upperBound)
+            throw error("\(isBeyond ? "is out of range" : "is not written as a whole number"): \(expected)")
         }
+        guard range.contains(number) else { throw error("is out of range: \(expected)") }
         return number
     }
 

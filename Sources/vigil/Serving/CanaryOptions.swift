@@ -48,12 +48,19 @@ struct CanaryOptions {
         return wish
     }
 
-    /// The canary, whose file is read once the server serves: nothing that is wrong with it keeps a server from that. Nil where
-    /// none is asked for.
+    /// One rule for all files that are named: one that is not there, or can't be read, is no such input.
+    private func checkThere(_ wish: Wish) throws {
+        guard let reason = InputFile.fault(wish.path) else { return }
+        throw Failure(.noInput, settings.failure("canary", "\(wish.path): \(reason)").description)
+    }
+
+    /// The canary, whose file has to be there and is read once the server serves: nothing that is wrong with what is in it keeps a
+    /// server from that. Nil where none is asked for.
     func canary(
         of library: ModelLibrary, within memory: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
     ) throws -> Canary? {
         guard let wish = try wish(among: library) else { return nil }
+        try checkThere(wish)
         if !library.files.contains(where: { $0.name.hasBytes(of: wish.name) }) {
             logger.warning(
                 "no model is called as the canary's yet: its jobs are compared once there is one",
@@ -100,9 +107,7 @@ struct CanaryOptions {
     /// Throws what a server would tell of it sooner or later.
     func check(_ library: ModelLibrary, kernels: Kernels) throws {
         guard let wish = try wish(among: library) else { return }
-        if let reason = InputFile.fault(wish.path) {
-            throw Failure(.noInput, settings.failure("canary", "\(wish.path): \(reason)").description)
-        }
+        try checkThere(wish)
         let model = try ModelSource.load(path: wish.path, kernels: kernels)
         let (width, own) = (library.registry.current(wish.name)?.model.configuration.width, model.configuration.width)
         guard width == nil || own == width else {

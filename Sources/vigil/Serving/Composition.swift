@@ -36,7 +36,7 @@ struct Composition {
         let watched = access.map(\.gate).map { settings.audit?.watching($0, routes: router) ?? $0 }
         server = HTTPServer(
             configuration: configuration, router: router, problemRenderer: VigilService.render,
-            logger: logger, gate: watched,
+            logger: logger, gate: watched, refusalFields: access?.refusalFields,
             observer: Self.observer(
                 [metrics.requests.observe] + observers + (settings.tracer.map { [$0.record] } ?? [])),
             tracer: settings.tracer)

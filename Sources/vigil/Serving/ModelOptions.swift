@@ -23,7 +23,11 @@ struct ModelOptions {
         let folder = try settings.text("models")
         if let folder {
             var status = stat()
-            guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            guard stat(folder, &status) == 0 else {
+                let reason = errno == ENOENT || errno == ENOTDIR ? "no such folder" : errnoText(errno)
+                throw Failure(.noInput, settings.failure("models", "\(folder): \(reason)").description)
+            }
+            guard status.st_mode & S_IFMT == S_IFDIR else {
                 throw settings.failure("models", "\(folder): expected a folder")
             }
         }

@@ -30,7 +30,10 @@ extension Setting {
             case .path: .text(text)
             case .text, .canary: .text(plain)
             case .integer(let range, _): GivenValue.whole(plain).flatMap { range.contains($0) ? .integer($0) : nil }
-            case .octal(let range): Int(plain, radix: 8).flatMap { range.contains($0) ? .integer($0) : nil }
+            case .octal(let range):
+                GivenValue.whole(plain).flatMap { Int("\($0)", radix: 8) }.flatMap {
+                    range.contains($0) ? .integer($0) : nil
+                }
             case .number(let range): GivenValue.number(plain).flatMap { range.contains($0) ? .number($0) : nil }
             case .boolean: GivenValue.flag(plain).map { .boolean($0) }
             case .choice(let names): names.first { $0 == plain.asciiLowercase }.map { .text($0) }
@@ -90,11 +93,10 @@ extension Setting {
         throw SettingFault(found: "\(found) (leave it out where it is not to be set)")
     }
 
-    /// Writers of JSON may give digits and yes or no as `660.0` or `1.0` too.
+    /// A number is read as its characters are elsewhere.
     private func value(ofNumber text: String) throws(SettingFault) -> SettingValue {
         switch kind {
-        case .octal, .boolean: return try value(of: GivenValue.whole(text).map { "\($0)" } ?? text)
-        case .integer, .number: return try value(of: text)
+        case .octal, .boolean, .integer, .number: return try value(of: text)
         case .text, .path, .choice, .list, .models, .canary:
             throw SettingFault(found: isSecret ? "a number" : "the number \(text.prefix(40))")
         }

@@ -19,8 +19,9 @@ struct ConditionalRequestTests {
     /// What the router's handler answers, problems as they are rendered.
     private func ask(_ method: HTTPRequest.Method, _ path: String, _ fields: Field...) async throws -> Response {
         let head = RequestHead(method: method, path: path, fields: HeaderFields(fields))
-        guard case .route(let route, let parameters) = service.router().resolve(head),
-            case .deferred(let handler) = route.handler
+        let resolution = service.router().resolve(head)
+        if case .refused(let problem, _) = resolution { return VigilService.render(problem, requestID: "test") }
+        guard case .route(let route, let parameters) = resolution, case .deferred(let handler) = route.handler
         else { throw CancellationError() }
         do {
             return try await handler(Request(head: head, pathParameters: parameters))

@@ -80,7 +80,7 @@ struct InferenceService {
         let response: Response
         do {
             switch service.router().resolve(head) {
-            case .refused(let problem): throw problem
+            case .refused(let problem, _): throw problem
             case .options: response = Response(status: .noContent)
             case .route(let route, let parameters):
                 let request = Request(

@@ -2,7 +2,7 @@
 
 import time
 
-from support.harness import check, finish, group, need, note, scratch, shown
+from support.harness import check, finish, group, need, note, pace, scratch, shown
 
 need("hostile uploads", "numpy", "requests")
 
@@ -20,8 +20,8 @@ TYPES = {
 canary = scratch() / "canary"
 
 
-def speed(server, count=300):
-    """Milliseconds of a core that a waited score takes the server, whatever else the machine does."""
+def speed(server, count=100):
+    """Milliseconds of a core that a waited score takes the server."""
     body, begun = features.npy(features.video(30)), server.cpu()
     with requests.Session() as session:
         for _ in range(count):
@@ -39,13 +39,13 @@ def settled(server, most):
 
 
 def refused(server, name, data, headers):
-    begun = time.monotonic()
+    begun = server.cpu()
     try:
-        answer = requests.post(server.url + "/score", data=data, headers=headers, timeout=60)
+        answer = requests.post(server.url + "/score", data=data, headers=headers, timeout=600)
     except requests.RequestException as error:
         check(name, False, repr(error))
         return
-    seconds = time.monotonic() - begun
+    seconds = server.cpu() - begun
     kind = answer.headers.get("Content-Type", "")
     faults = []
     if answer.status_code not in (400, 413, 415, 422):
@@ -62,8 +62,8 @@ def refused(server, name, data, headers):
             faults.append("an incomplete problem")
         if len(problem["detail"]) > 1000:
             faults.append(f"a detail of {len(problem['detail'])} characters")
-    if seconds > 20:
-        faults.append(f"{seconds:.1f} s")
+    if seconds > 40 * pace():
+        faults.append(f"{seconds:.1f} s of a core")
     check(name, not faults, f"{'; '.join(faults)} | {shown(answer.text)}")
 
 
@@ -114,13 +114,17 @@ with Server() as server:
             ),
         ):
             refused(server, name, body, {"Content-Type": head})
-    after = speed(server), server.rss(), settled(server, before[2] + 2)
+    # By turns with one that was sent nothing bad, and the least of each: another process may take a core's cache or clock meanwhile.
+    with Server() as innocent:
+        samples = [(speed(innocent), speed(server)) for _ in range(4)]
+    fresh = min(sample[0] for sample in samples[1:])
+    after = min(sample[1] for sample in samples), server.rss(), settled(server, before[2] + 2)
     note(
         f"before: {before[0]:.2f} ms, {before[1]:.1f} MiB, {before[2]} descriptors; "
         f"after: {after[0]:.2f} ms, {after[1]:.1f} MiB, {after[2]} descriptors"
     )
     check("the service lives", server.alive() and requests.get(server.url + "/readyz", timeout=60).status_code == 200)
-    check("as fast as before", after[0] < 2 * before[0] + 1, f"{before[0]:.2f} ms, then {after[0]:.2f} ms")
+    check("as fast as one that had none of it", after[0] < 2 * fresh + 1, f"{fresh:.2f} ms, this one {after[0]:.2f} ms")
     check("as small as before", after[1] < before[1] + 64, f"{before[1]:.0f} MiB, then {after[1]:.0f} MiB")
     check("no descriptor leaked", after[2] <= before[2] + 2, f"{before[2]}, then {after[2]}")
 check("nothing was executed", not canary.exists())

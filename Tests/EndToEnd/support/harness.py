@@ -1,11 +1,13 @@
 """One line a check; the tally that run.sh adds up."""
 
 import contextlib
+import functools
 import os
 import pathlib
 import socket
 import sys
 import tempfile
+import time
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -43,6 +45,14 @@ def skip(name, why):
 def shown(value, most=300):
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= most else text[:most] + "…"
+
+
+@functools.cache
+def pace():
+    """Seconds of a core that some arithmetic takes here, half of one where Vigil was written: what a limit on work is measured by."""
+    begun = time.process_time()
+    sum(number * number for number in range(7_000_000))
+    return time.process_time() - begun
 
 
 @contextlib.contextmanager

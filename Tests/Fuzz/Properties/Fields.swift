@@ -16,8 +16,8 @@ func checkFields(_ input: UnsafeRawBufferPointer) {
     }
     let prefer = PreferHeader(text)
     if case .seconds(let wait)? = prefer.wait { require(wait >= 0, "a wait is no negative number") }
-    for tag in EntityTag.list(text) {
-        require(EntityTag.list(tag.description) == [tag], "a tag reads back")
+    for tag in EntityTag.list(text).tags {
+        require(EntityTag.list(tag.description) == ([tag], true), "a tag reads back")
         require(tag.matches(ifNoneMatch: text), "a tag that is listed is found")
     }
 }

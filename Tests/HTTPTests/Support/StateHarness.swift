@@ -21,6 +21,7 @@ final class StateHarness {
 
     init(
         limits: Limits = Limits(), answersDeferred: Bool = true, gate: RequestGate? = nil,
+        refusalFields: RefusalFields? = nil,
         render: @escaping ProblemRenderer = { problem, _, _ in
             Response(status: problem.status, text: problem.slug)
         },
@@ -30,8 +31,8 @@ final class StateHarness {
         var configuration = ServerConfiguration()
         configuration.limits = limits
         let context = ServerContext(
-            configuration: configuration, router: Self.router, renderProblem: render, gate: gate, observe: observe,
-            tracer: tracer)
+            configuration: configuration, router: Self.router, renderProblem: render, gate: gate,
+            refusalFields: refusalFields, observe: observe, tracer: tracer)
         state = ConnectionState(
             context: context, dateLine: DateLine { 784_111_777 }, idSeed: 1, now: now)
     }

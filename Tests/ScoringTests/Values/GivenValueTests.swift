@@ -78,7 +78,7 @@ struct GivenValueTests {
             ("3", 3), ("3.0", 3), ("1e3", 1_000), ("-2", -2), (" 7\n", 7), ("3.", 3), ("30e-1", 3), ("1.5e1", 15),
             ("0e-400", 0), ("0e999", 0), ("-0.0", 0), ("9007199254740993.0", 9_007_199_254_740_993),
             ("9223372036854775807.0", .max), ("-9223372036854775808", .min), ("0.00000000000000000000012e23", 12),
-            ("00012", 12),
+            ("00012", 12), ("4/2", 2), ("6/2", 3), ("-6/3", -2), ("0/7", 0), ("6.0/2e0", 3), ("3/1", 3),
         ] as [(String, Int)])
     func wholes(text: String, expected: Int) {
         #expect(GivenValue.whole(text) == expected)
@@ -87,11 +87,36 @@ struct GivenValueTests {
     @Test(
         "and broken ones",
         arguments: [
-            "1.5", "1/2", "4/2", "1e400", "99999999999999999999", "1e-400", "9223372036854775808.0", "1e19",
+            "1.5", "1/2", "7/2", "1.5/0.5", "6/0", "6/2/1", "-9223372036854775808/-1", "1e400", "99999999999999999999",
+            "1e-400", "9223372036854775808.0", "1e19",
             "1.00000000000000000001", "9007199254740992.5", "1e99999999999999999999", "1e-99999999999999999999",
         ])
     func noWholes(text: String) {
         #expect(GivenValue.whole(text) == nil)
+    }
+
+    @Test("a whole number is taken as a fraction too, and what is said of one that can't be is true")
+    func wholeParameters() throws {
+        #expect(try ScoreOptions([Parameter("min_snippets", .text("6/2"))]).segments.minimumSnippets == 3)
+        for (text, fault) in [
+            ("1/2", "is no whole number"), ("0/2", "is out of range"), ("1e19", "is out of range"),
+            ("1.5/0.5", "is not written as a whole number"),
+            ("1.00000000000000000001", "is not written as a whole number"),
+        ] {
+            let error = #expect(throws: OptionError.self) {
+                _ = try ScoreOptions([Parameter("min_snippets", .text(text))])
+            }
+            #expect(error?.problem.hasPrefix("'\(text)' \(fault): expected a whole number from 1 to ") == true)
+        }
+    }
+
+    @Test("a list with nothing in it is no value", arguments: ["model", "labels", "fps", "name", "logits"])
+    func emptyLists(name: String) {
+        // To `name` a text is what it says.
+        for value in [GivenValue.json(.array([]))] + (name == "name" ? [] : [.text("[]")]) {
+            let error = #expect(throws: OptionError.self) { _ = try ScoreOptions([Parameter(name, value)]) }
+            #expect(error?.name == name)
+        }
     }
 
     @Test(

@@ -53,9 +53,9 @@ struct SettingSamples {
                 + beyond
             wrongJSON = none + ["\(range.upperBound + 1)", "1.5", "true", "[1]"] + beyond
         case .octal(let range):
-            good = [range.lowerBound, range.upperBound].map { number in
+            good = [range.lowerBound, range.upperBound].flatMap { number in
                 let digits = String(number, radix: 8)
-                return Good(text: digits, json: digits, value: .integer(number))
+                return [digits, "\(digits).0"].map { Good(text: $0, json: $0, value: .integer(number)) }
             }
             wrongTexts = ["8", "1777", "-1", "rw"] + beyond
             wrongJSON = none + ["8", "1777", "true", "[1]"] + beyond
@@ -72,7 +72,9 @@ struct SettingSamples {
                 Good(text: "Off", json: "false", value: .boolean(false)),
                 Good(text: "1", json: "1", value: .boolean(true)),
             ]
-            (wrongTexts, wrongJSON) = (["perhaps", "2"] + beyond, none + ["2", "[true]"] + beyond)
+            (wrongTexts, wrongJSON) = (
+                ["perhaps", "2", "1.0", "0.0", "1e0"] + beyond, none + ["2", "1.0", "0.0", "1e0", "[true]"] + beyond
+            )
         case .choice(let names):
             good = names.map { Good(text: $0, json: "\"\($0)\"", value: .text($0)) }
             (wrongTexts, wrongJSON) = (["nosuch"], none + ["true", "1", "[\"\(names[0])\"]"])
