@@ -161,6 +161,7 @@ INLINE_PASSED_OVER = {
     "vigil store stats --state URL": "needs a PostgreSQL; checks/store_commands.py does",
     "vigil store copy --from DIR --to URL": "needs a PostgreSQL; checks/store_commands.py does",
     "Tests/Load/scale.sh": "measures for minutes",
+    "Tests/Load/shared.sh": "measures for minutes",
     "vigil bench serve [URL]": "the blocks run it",
     "vigil bench serve": "the name of the command alone",
     "vigil bench serve --key-file": "checks/bench.py does",
