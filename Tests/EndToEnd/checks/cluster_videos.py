@@ -29,7 +29,7 @@ def plain(segments):
 
 with group("a model with its image tower"):
     studio = Studio(folder)
-    video = studio.clip("a.mkv", "-c:v", "ffv1", seconds=8)
+    video = studio.clip("a.mkv", "-c:v", "ffv1", size="128x96", seconds=12)
     short = studio.clip("b.mkv", "-c:v", "ffv1", rate=20)
     check("more than a part", len(video) > 1 << 20, len(video))
     cuts = ("--threshold", 0.04, "--leave", 0.04)
@@ -101,8 +101,10 @@ with Postgres(durable=False) as postgres:
             three.stop()
             equal("neither that nor half a video leaves rows", (count("files WHERE NOT used"), count("file_parts")), (0, before))
 
-            report = run("store", "check", "--state", url, "--json")
-            equal("the store is whole", (report.code, json.loads(report.out)["damages"]), (0, []))
+            # A database of the tests is flushed to no disk.
+            report = json.loads(run("store", "check", "--state", url, "--json").out)
+            equal("nothing is damaged", report["damages"], [])
+            equal("and nothing else is wrong", [one for one in report["faults"] if not one.startswith(("fsync", "full_page_writes"))], [])
             stats = json.loads(run("store", "stats", "--state", url, "--json").out)
             check("its videos are told", stats["videos_bytes"] > len(video), shown(stats))
             equal("nothing is left to do", count("jobs WHERE status <= 1"), 0)

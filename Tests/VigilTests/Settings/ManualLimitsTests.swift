@@ -119,7 +119,7 @@ struct ManualLimitsTests {
         ("share of either \\| |", "share-full", 429),
         ("requests a second \\| |", "rate-limited", 429),
         ("quota of the day \\| |", "quota-exceeded", 429),
-        ("beyond that it is |; on", "store-full", 507),
+        ("beyond that it is |", "store-full", 507),
         ("of all or of one address \\| |, 429", "too-many-connections", 503),
         ("that could never fit \\| |", "content-too-large", 413),
         ("that others are taking \\| |", "answers-busy", 503),
