@@ -66,7 +66,7 @@ public final class PostgresJobStore: JobStore {
         var wallOffset: Int64 = 0
         /// What this server is at.
         var activity = ServerActivity()
-        var standing: (found: SharedStanding, at: MonotonicTime)?
+        var standing: (found: SharedStanding?, at: MonotonicTime)?
         var generator = JobIDGenerator()
         /// The jobs that ended in passing, until somebody is told.
         var overdue: [Job] = []

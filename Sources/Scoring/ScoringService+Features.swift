@@ -87,7 +87,11 @@ extension ScoringService {
                     + "bring scores before.", isYetToCome: true)
         }
         guard job.status == .succeeded else { throw Self.notKept(job, "it has \(job.status.rawValue)") }
-        guard let features = await settings.videos?.archive.find(job.id) else {
+        let found: KeptFeatures?
+        do throws(JobStoreError) { found = try await settings.videos?.archive.find(job.id) } catch {
+            throw .store(error)
+        }
+        guard let features = found else {
             throw Self.notKept(
                 job,
                 "there was no room for them, as --max-features says, or others have it now: the video makes them again")

@@ -80,9 +80,14 @@ enum FileTables {
     /// Makes the partition that a file's parts are in.
     static func makePartition(of file: JobID, _ session: Session) throws(PostgresError) {
         let number = max(file.madeAt.milliseconds, 0) / span
-        _ = try session.run(
-            "SELECT vigil_make_files($1::int8, $2::bytea, $3::bytea)",
-            [.int(number), .blob(bound(number)), .blob(bound(number + 1))])
+        do throws(PostgresError) {
+            _ = try session.run(
+                "SELECT vigil_make_files($1::int8, $2::bytea, $3::bytea)",
+                [.int(number), .blob(bound(number)), .blob(bound(number + 1))])
+        } catch  where error.state == PostgresError.duplicateTable {
+            // Another was first.
+            return
+        }
     }
 
     private static func bound(_ number: Int64) -> [UInt8] {

@@ -78,7 +78,7 @@ enum Functions {
             AND ((e.status = 1 AND e.token = by_token) OR (e.status = 0 AND e.lapsed = by_token)) FOR UPDATE;
             IF NOT FOUND THEN RETURN; END IF;
             now := coalesce(given_now, (extract(epoch FROM clock_timestamp()) * 1000000000)::int8);
-            wall := coalesce(given_wall, now / 1000000);
+            wall := coalesce(given_wall, (now + 500000) / 1000000);
             UPDATE jobs AS e SET status = becomes, token = by_token, lapsed = NULL, lease_end = NULL,
                 finished_at = wall, ended = now, queued_ns = queued, scored_ns = scored,
                 started_at = CASE was WHEN 0 THEN wall ELSE e.started_at END,

@@ -57,6 +57,11 @@ final class BegunJobs: WorkLog {
         if isFirst { Task { await tell() } }
     }
 
+    /// Takes hold of their rows in everybody's order, or two transactions of several jobs would wait for each other.
+    static func inOrder(_ jobs: [JobID]) -> Statement {
+        Statement("SELECT 1 FROM jobs WHERE id = ANY ($1::bytea[]) ORDER BY id FOR UPDATE", [.ids(jobs)])
+    }
+
     static func note(of jobs: [JobID]) -> Statement {
         Statement(
             "UPDATE jobs SET begun = true WHERE id = ANY ($1::bytea[]) AND status = 1 AND NOT begun", [.ids(jobs)])

@@ -213,7 +213,7 @@ extension PostgresJobStore {
     /// Notes that workers have begun with jobs.
     func noteBegun(_ ids: [JobID]) async {
         _ = try? await keeper.run(isRepeatable: true) { session throws(PostgresError) in
-            try session.run([BegunJobs.note(of: ids)])
+            try session.run([BegunJobs.inOrder(ids), BegunJobs.note(of: ids)])
         }
     }
 }

@@ -49,12 +49,22 @@ extension PostgresJobStore {
 
     /// Who has part in the database, and how it fares.
     public func standing() async throws(JobStoreError) -> SharedStanding? {
-        let known = own.withLock { own in
-            own.standing.flatMap { .now - $0.at < Self.standingAge ? $0.found : nil }
+        let known = own.withLock { own in own.standing.flatMap { .now - $0.at < Self.standingAge ? $0 : nil } }
+        if let known { return known.found }
+        do throws(JobStoreError) {
+            let found = try await look()
+            own.withLock { $0.standing = (found, .now) }
+            return found
+        } catch {
+            // Whoever asks next does not wait for a database that is away.
+            own.withLock { $0.standing = (nil, .now) }
+            throw error
         }
-        if let known { return known }
+    }
+
+    private func look() async throws(JobStoreError) -> SharedStanding {
         let (time, own, lease) = (time, models.server, settings.lease)
-        let found = try await call(on: looker) { session throws(PostgresError) in
+        return try await call(on: looker) { session throws(PostgresError) in
             let answers = try session.run([
                 Statement(
                     """
@@ -67,7 +77,5 @@ extension PostgresJobStore {
                     try SharedStanding.Server(row, own: own)
                 }, patience: lease, pressure: try SharedStanding.Pressure(answers[1]))
         }
-        self.own.withLock { $0.standing = (found, .now) }
-        return found
     }
 }

@@ -69,10 +69,7 @@ extension PostgresJobStore {
         return try await pool.run(bytes: bytes) { session throws(PostgresError) in
             var statements: [Statement] = []
             if !begun.isEmpty {
-                // In everybody's order, or two would wait for each other.
-                let all = endings.map(\.token.job) + begun
-                statements.append(
-                    Statement("SELECT 1 FROM jobs WHERE id = ANY ($1::bytea[]) ORDER BY id FOR UPDATE", [.ids(all)]))
+                statements.append(BegunJobs.inOrder(endings.map(\.token.job) + begun))
                 statements.append(BegunJobs.note(of: begun))
             }
             let first = statements.count

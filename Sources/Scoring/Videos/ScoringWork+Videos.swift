@@ -61,9 +61,10 @@ extension ScoringWork {
                 return (run, lookup)
             }
             let isFetched = videos.shelf.shared != nil && subject.thumbnails > 0
-            // Whose video has to be fetched for its pictures has it for its rows too.
+            // Whose video has to be fetched for its pictures has it for its rows too; and who is tried alone waits for nobody, since nobody
+            // else has a turn.
             let others =
-                isFetched
+                isFetched || job.isSuspect
                 ? nil
                 : RunningVideos.Place(running: videos.running, lookup: lookup, job: job.id) {
                     [mostNumbers] in videos.archive.load(lookup, most: mostNumbers)

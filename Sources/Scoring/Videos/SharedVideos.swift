@@ -81,19 +81,20 @@ final class SharedVideos: Sendable {
     /// A job whose features are found so, for threads of our own.
     func find(_ lookup: [UInt8]) -> (job: JobID, features: KeptFeatures)? {
         try? Self.wait { () throws(JobStoreError) in
-            guard let job = try await self.files.jobWithMade(lookup), let features = await self.features(of: job)
+            guard let job = try await self.files.jobWithMade(lookup),
+                let features = try await self.features(of: job)
             else { return nil }
             return (job, features)
         }
     }
 
     /// The features of a job, in a file without a name; nil where they are not kept.
-    func features(of job: JobID) async -> KeptFeatures? {
+    func features(of job: JobID) async throws(JobStoreError) -> KeptFeatures? {
         guard let descriptor = try? UnnamedFile.make(in: scratch) else { return nil }
         let file = UnnamedVideo(descriptor)
         let scratch = scratch
         var piece = 0
-        while let bytes = try? await files.made(piece, of: job) {
+        while let bytes = try await files.made(piece, of: job) {
             let isWritten = await WorkThreads.blocking.run {
                 guard let room = DiskRoom(of: scratch), bytes.count <= room.free - VideoShelf.floor(of: room) else {
                     return false

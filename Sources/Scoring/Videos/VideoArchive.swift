@@ -133,8 +133,8 @@ public final class VideoArchive: JobObserver {
     }
 
     /// The features of a job, wherever they are; nil where they are not kept.
-    func find(_ job: JobID) async -> KeptFeatures? {
-        if let shared { return await shared.features(of: job) }
+    func find(_ job: JobID) async throws(JobStoreError) -> KeptFeatures? {
+        if let shared { return try await shared.features(of: job) }
         return await WorkThreads.blocking.run { self.features(of: job) }
     }
 

@@ -29,7 +29,7 @@ def plain(segments):
 
 with group("a model with its image tower"):
     studio = Studio(folder)
-    video = studio.clip("a.mkv", "-c:v", "ffv1", size="128x96", seconds=12)
+    video = studio.clip("a.mkv", "-c:v", "ffv1", size="128x96", seconds=40)
     short = studio.clip("b.mkv", "-c:v", "ffv1", rate=20)
     check("more than a part", len(video) > 1 << 20, len(video))
     cuts = ("--threshold", 0.04, "--leave", 0.04)
@@ -56,9 +56,9 @@ with Postgres(durable=False) as postgres:
     with group("killed while decoding, ended by another"), serve("--ffmpeg", slow, "--workers", 1) as one:
         first = Client(one)
         job = post(first, video, QUERY, "video/x-matroska").json()["id"]
-        check("rows are made", until(lambda: first.job(job)["progress"].get("rows_done", 0) >= 3))
         equal("all servers have the video", count("file_parts"), -(-len(video) // (1 << 20)))
         lost = post(first, short, "", "video/x-matroska").json()["id"]
+        check("rows are made", until(lambda: first.job(job)["progress"].get("rows_done", 0) >= 3))
         one.kill()
         postgres.ask("DELETE FROM file_parts WHERE file = (SELECT file FROM file_uses ORDER BY job DESC LIMIT 1)", "videos")
         report = run("store", "check", "--state", url, "--json")
