@@ -18,7 +18,10 @@ public protocol SharedFiles: Sendable {
 
     /// Keeps what was made of a job's file for as long as the job is known, or until there is no room for it.
     ///
-    /// - Parameter lookup: by which it is found again
+    /// - Parameters:
+    ///   - bytes: all of it
+    ///   - lookup: by which it is found again
+    ///   - job: of which it is
     func keepMade(_ bytes: [UInt8], by lookup: [UInt8], of job: JobID) async throws(JobStoreError)
 
     /// A job that has succeeded, and of which what is found so is kept: the last of them.
