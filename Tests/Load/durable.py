@@ -21,6 +21,7 @@ import tempfile
 import time
 
 import numpy as np
+from connection import Connection
 
 vigil, shared = sys.argv[1], pathlib.Path(sys.argv[2])
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 5
@@ -82,34 +83,6 @@ class Server:
     def __exit__(self, *_):
         if self.child.poll() is None:
             self.end(signal.SIGKILL)
-
-
-class Connection:
-    """One kept connection, spoken to in bytes, so that the client costs little."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), 30)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def ask(self, request):
-        self.socket.sendall(request)
-        data = b""
-        while b"\r\n\r\n" not in data:
-            piece = self.socket.recv(65536)
-            if not piece:
-                raise ConnectionError("it closed")
-            data += piece
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])
-        while len(body) < length:
-            body += self.socket.recv(1 << 20)
-        return int(head[9:12]), body
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
 
 
 def npy(array):

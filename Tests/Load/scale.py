@@ -7,13 +7,13 @@ import sys
 import threading
 import time
 
+from processes import times
 from support.databases import BIN, PGBOUNCER, PgBouncer, Postgres
 
 SCALE, VIGIL = os.environ["SCALE"], os.environ["VIGIL"]
 SECONDS = int(os.environ.get("SECONDS_EACH", "10"))
 SERVERS = [int(number) for number in os.environ.get("SERVERS", "1 3 10 20 50").split()]
 PARTS = sys.argv[1:] or ["submit", "work", "servers", "poll", "pooled"]
-TICK = os.sysconf("SC_CLK_TCK")
 
 if BIN is None:
     sys.exit("scale.py: needs PostgreSQL's programs")
@@ -21,17 +21,7 @@ if BIN is None:
 
 def processes(postgres):
     """The postmaster and all that it has begun, with the seconds of cores that each has had."""
-    found, parents = {}, {}
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat") as file:
-                fields = file.read().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        parents[int(name)] = int(fields[1])
-        found[int(name)] = (int(fields[11]) + int(fields[12])) / TICK, (int(fields[13]) + int(fields[14])) / TICK
+    found, parents = times()
     root = postgres.process.pid
     own = {one: found[one][0] for one in found if one == root or parents.get(one) == root}
     # Of those that have ended.

@@ -1,18 +1,18 @@
 """The measuring part of shared.sh: three servers on one PostgreSQL beside one with a folder, in turns."""
 
 import os
-import socket
 import statistics
 import sys
 import threading
 import time
 
+from connection import Connection
+from processes import times
 from support import features
 from support.databases import BIN, PGBOUNCER, PgBouncer, Postgres
 from support.process import Server
 
 POOLED = bool(os.environ.get("POOLED")) and PGBOUNCER is not None
-TICK = os.sysconf("SC_CLK_TCK")
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 JOBS = int(os.environ.get("JOBS", "3000"))
 MANY = int(os.environ.get("MANY", "10000"))
@@ -27,39 +27,12 @@ if BIN is None:
 
 def cpu(roots):
     """The seconds of cores that processes and what they have begun have had."""
-    sums, parents = {}, {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat") as file:
-                    fields = file.read().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            parents[int(name)] = int(fields[1])
-            sums[int(name)] = (int(fields[11]) + int(fields[12])) / TICK, (int(fields[13]) + int(fields[14])) / TICK
+    sums, parents = times()
     return sum(own + (ended if one in roots else 0) for one, (own, ended) in sums.items() if one in roots or parents[one] in roots)
 
 
-class Plain:
-    """One kept connection, spoken to in bytes, so that the client costs little."""
-
-    def __init__(self, server, source="127.0.0.1"):
-        self.socket = socket.create_connection(("127.0.0.1", server.port), 300, (source, 0))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def ask(self, request):
-        self.socket.sendall(request)
-        data = b""
-        while b"\r\n\r\n" not in data:
-            piece = self.socket.recv(65536)
-            if not piece:
-                raise ConnectionError("it closed")
-            data += piece
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-        while len(body) < length:
-            body += self.socket.recv(1 << 20)
-        return int(head[9:12]), body
+def connected(server, source="127.0.0.1"):
+    return Connection(server.port, source, 300)
 
 
 def post(body, path="/score", *fields):
@@ -84,7 +57,7 @@ class Place:
         times, bad = [], []
 
         def client(index):
-            connection = Plain(self.servers[index % len(self.servers)])
+            connection = connected(self.servers[index % len(self.servers)])
             while True:
                 with lock:
                     if next(left, None) is None:
@@ -105,7 +78,7 @@ class Place:
 
     def settle(self):
         """Returns once nothing is queued or running."""
-        connection = Plain(self.servers[0])
+        connection = connected(self.servers[0])
         while True:
             found = sum(
                 b'"id"' in connection.ask(f"GET /jobs?status={status}&limit=1 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())[1]
@@ -175,7 +148,7 @@ def latency(all_places):
     body = post(features.npy(features.video(256)), "/score", "Prefer: wait=60")
 
     def measure(place):
-        connection = Plain(place.servers[0])
+        connection = connected(place.servers[0])
         times = []
         for _ in range(200):
             begun = time.perf_counter()
@@ -200,14 +173,14 @@ def fair(all_places):
     few = post(matrix, "/score", "Prefer: wait=300")
 
     def measure(place):
-        crowd = [Plain(server, "127.0.0.2") for server in place.servers]
+        crowd = [connected(server, "127.0.0.2") for server in place.servers]
         for number in range(max(MANY // 100, 1)):
             status, answer = crowd[number % len(crowd)].ask(batch)
             assert status == 202, answer[:300]
         times = []
 
         def one(index):
-            connection = Plain(place.servers[index % len(place.servers)], "127.0.0.3")
+            connection = connected(place.servers[index % len(place.servers)], "127.0.0.3")
             begun = time.perf_counter()
             status, _ = connection.ask(few)
             assert status == 200

@@ -18,6 +18,19 @@ struct WorkThreadsTests {
         let begun = Atomic(0)
     }
 
+    /// Has a thread at work until the latch is set. Nothing here blocks a thread of Swift's, which may be the only one.
+    private static func hold(_ threads: WorkThreads) async -> (work: Task<Void, Never>, latch: BlockingLatch<Void>) {
+        let (latch, flag) = (BlockingLatch<Void>(), Flag())
+        let work = Task {
+            await threads.run {
+                flag.begun.add(1, ordering: .relaxed)
+                _ = latch.wait(until: Deadline(in: .seconds(300)))
+            }
+        }
+        while flag.begun.load(ordering: .relaxed) < 1 { await Task.yield() }
+        return (work, latch)
+    }
+
     @Test("tasks go on while all threads compute", .timeLimit(.minutes(10)))
     func tasksGoOn() async {
         let (threads, flag) = (WorkThreads(4, name: "test"), Flag())
@@ -46,14 +59,7 @@ struct WorkThreadsTests {
     func bounded() async {
         let threads = WorkThreads(1, name: "test")
         let log = Monitor<[Int]>([])
-        let (first, begun) = (BlockingLatch<Void>(), BlockingLatch<Void>())
-        let deadline = Deadline(in: .seconds(300))
-        let blocked = Task {
-            await threads.run {
-                begun.set(()); _ = first.wait(until: deadline)
-            }
-        }
-        #expect(begun.wait(until: deadline) != nil)
+        let (blocked, first) = await Self.hold(threads)
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<8 {
                 group.addTask { await threads.run { log.withLock { $0.append(number) } } }
@@ -69,14 +75,7 @@ struct WorkThreadsTests {
     @Test("what nobody waits for any more is left out", .timeLimit(.minutes(10)))
     func leftOut() async {
         let threads = WorkThreads(1, name: "test")
-        let (first, begun) = (BlockingLatch<Void>(), BlockingLatch<Void>())
-        let deadline = Deadline(in: .seconds(300))
-        let blocked = Task {
-            await threads.run {
-                begun.set(()); _ = first.wait(until: deadline)
-            }
-        }
-        #expect(begun.wait(until: deadline) != nil)
+        let (blocked, first) = await Self.hold(threads)
         let wasDone = Flag()
         let unwanted = Task { await threads.runIfWanted { wasDone.isUp.store(true, ordering: .relaxed) } }
         while threads.waiting < 1 { await Task.yield() }
