@@ -69,8 +69,7 @@ extension PostgresJobStore: SharedFiles {
                 "DELETE FROM results WHERE job = $1::bytea AND token IN ($2::int8, $3::int8)",
                 key + [.int(FileTables.rowsToken)])
         ]
-        for (piece, start) in stride(from: 0, to: bytes.count, by: Self.pieceBytes).enumerated() {
-            let body = Array(bytes[start..<min(start + Self.pieceBytes, bytes.count)])
+        for (piece, body) in Self.pieces(of: bytes) {
             statements.append(
                 Statement(
                     """

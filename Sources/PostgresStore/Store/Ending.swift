@@ -23,9 +23,7 @@ struct Ending: Sendable {
         var statements: [Statement] = []
         // The pieces of a large output go first, under the claim's own name; where it comes to nothing they are nobody's, and go
         // with their partition.
-        for (piece, start) in stride(from: 0, to: body.count, by: PostgresJobStore.pieceBytes).enumerated().dropFirst()
-        {
-            let bytes = Array(body[start..<min(start + PostgresJobStore.pieceBytes, body.count)])
+        for (piece, bytes) in PostgresJobStore.pieces(of: body, from: 1) {
             statements.append(
                 Statement(
                     """

@@ -21,6 +21,13 @@ extension PostgresJobStore {
     /// The bytes of one piece of an input or a result.
     static let pieceBytes = 4 << 20
 
+    /// A body in such pieces, by their numbers from `first` on, each of which is copied when it is asked for.
+    static func pieces(of body: [UInt8], from first: Int = 0) -> some Sequence<(piece: Int, bytes: [UInt8])> {
+        stride(from: first * pieceBytes, to: body.count, by: pieceBytes).lazy.map { start in
+            (piece: start / pieceBytes, bytes: Array(body[start..<min(start + pieceBytes, body.count)]))
+        }
+    }
+
     /// Commits jobs with their inputs.
     public func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt {
         if settings.requiresSynchronous, let fault = lackOfStandby, !fault.isEmpty { throw .unavailable(fault) }
@@ -135,8 +142,7 @@ extension PostgresJobStore {
                 form: form, bytes: body.count, sha256: BodyDigest.of(body, subject: job.job.subject.bytes))
             let first = body.count <= Self.pieceBytes ? body : Array(body.prefix(Self.pieceBytes))
             statements.append(insertion(of: job, place: place, input, body.isEmpty ? nil : first))
-            for (piece, start) in stride(from: 0, to: body.count, by: Self.pieceBytes).enumerated().dropFirst() {
-                let bytes = Array(body[start..<min(start + Self.pieceBytes, body.count)])
+            for (piece, bytes) in Self.pieces(of: body, from: 1) {
                 statements.append(
                     Statement(
                         "INSERT INTO payloads (job, piece, body) VALUES ($1::bytea, $2::int8, $3::bytea)",
