@@ -93,7 +93,7 @@ public struct AuditCheck: Sendable {
     private static func isKept(_ path: String) -> Bool {
         let descriptor = open(AuditHead.path(of: path), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
+        defer { closeLocked(descriptor) }
         return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 

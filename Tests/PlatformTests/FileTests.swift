@@ -108,8 +108,12 @@ struct FileTests {
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: path).sorted()
                 == [".other.abc.tmp", ".stat.abc.tmp", ".state.abc", ".state.tmp", "b", "state"])
+        // A process that is just being started has copies of all descriptors.
+        let copies = DescriptorCopies(in: path)
+        #expect(copies.count == 1)
         held = nil
         #expect(try WorkFolder(locking: path) != nil)
+        #expect(copies.count == 1)
         #expect(throws: FileError.noSuchFile(path: path + "/none")) { try WorkFolder(locking: path + "/none") }
     }
 

@@ -31,6 +31,25 @@ struct WorkThreadsTests {
         return (work, latch)
     }
 
+    private final class Held: Sendable {}
+
+    @Test("what a piece of work had hold of is held by no thread once it is done", .timeLimit(.minutes(10)))
+    func letGo() async {
+        let threads = WorkThreads(2, name: "test")
+        var left = 0
+        for round in 0..<2_000 {
+            weak var seen: Held?
+            do {
+                let held = Held()
+                seen = held
+                let work: @Sendable () -> Bool = { withExtendedLifetime(held) { true } }
+                if round.isMultiple(of: 2) { _ = await threads.run(work) } else { _ = await threads.runIfWanted(work) }
+            }
+            if seen != nil { left += 1 }
+        }
+        #expect(left == 0)
+    }
+
     @Test("tasks go on while all threads compute", .timeLimit(.minutes(10)))
     func tasksGoOn() async {
         let (threads, flag) = (WorkThreads(4, name: "test"), Flag())

@@ -18,7 +18,7 @@ public final class WorkFolder: Sendable {
         if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK { return nil }
     }
 
-    deinit { close(descriptor) }
+    deinit { closeLocked(descriptor) }
 
     /// Makes a folder, and those that it is to be in, where they are not there.
     public static func make(_ path: String, mode: UInt32 = 0o755) throws(FileError) {

@@ -1,4 +1,5 @@
 import Dispatch
+import Synchronization
 
 /// Threads for what waits for a disk or another process, or computes for long, which Swift's may not: at most so many at a time.
 /// Whichever is free takes what has waited longest; one that has had nothing to do for a while ends.
@@ -46,13 +47,30 @@ public final class WorkThreads: Sendable {
     /// What waits for a thread.
     public var waiting: Int { monitor.withLock { $0.waiting.count } }
 
+    /// Work that is let go of before anybody is told that it is done: what it has hold of, a locked folder among it, is held by
+    /// no thread once the answer is there.
+    private final class Errand<Value: Sendable, Failure: Error>: Sendable {
+        typealias Body = @Sendable () throws(Failure) -> Value
+
+        private let body: Mutex<Body?>
+
+        init(_ body: @escaping Body) { self.body = Mutex(body) }
+
+        /// What the work gives; nil where it was done before.
+        func perform() -> Result<Value, Failure>? {
+            guard let body = body.withLock({ $0.take() }) else { return nil }
+            return Result { () throws(Failure) in try body() }
+        }
+    }
+
     /// Runs `body` on one of the threads, and gives what it gives.
     public func run<Value: Sendable, Failure: Error>(
         _ body: @escaping @Sendable () throws(Failure) -> Value
     ) async throws(Failure) -> Value {
         let result = await withCheckedContinuation {
             (continuation: CheckedContinuation<Result<Value, Failure>, Never>) in
-            add(0) { _ in continuation.resume(returning: Result { () throws(Failure) in try body() }) }
+            let errand = Errand(body)
+            add(0) { _ in if let result = errand.perform() { continuation.resume(returning: result) } }
         }
         return try result.get()
     }
@@ -67,10 +85,8 @@ public final class WorkThreads: Sendable {
         }
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, Failure>?, Never>) in
-                add(number) { isWanted in
-                    guard isWanted else { return continuation.resume(returning: nil) }
-                    continuation.resume(returning: Result { () throws(Failure) in try body() })
-                }
+                let errand = Errand(body)
+                add(number) { isWanted in continuation.resume(returning: isWanted ? errand.perform() : nil) }
                 // A cancellation before this moment found nothing to leave out; one after it does.
                 if Task.isCancelled { drop(number) }
             }

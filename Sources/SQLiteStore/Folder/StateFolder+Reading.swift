@@ -28,6 +28,6 @@ extension StateFolder {
 
         fileprivate init(descriptors: [Int32]) { self.descriptors = descriptors }
 
-        deinit { for descriptor in descriptors where descriptor >= 0 { close(descriptor) } }
+        deinit { descriptors.forEach(closeLocked) }
     }
 }

@@ -45,7 +45,7 @@ public final class StateFolder: Sendable {
         lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else {
             let reason = String(cString: strerror(errno))
-            close(own)
+            closeLocked(own)
             throw .unusable(path: file, reason: reason)
         }
         lockedAt = FileTime.now
@@ -60,8 +60,8 @@ public final class StateFolder: Sendable {
     }
 
     deinit {
-        close(lock)
-        close(own)
+        closeLocked(lock)
+        closeLocked(own)
         held.withLock { if $0 >= 0 { close($0) } }
     }
 

@@ -29,7 +29,7 @@ struct KeyFileEdit {
     ///   can't be told the file stays as it was
     func run(show: () throws -> Void = {}, _ body: (inout APIKeyText) throws(APIKeyError) -> Void) throws {
         let (lock, isNew) = try locked()
-        defer { close(lock) }
+        defer { closeLocked(lock) }
         var isWritten = false
         defer { if isNew, !isWritten { unlink(path) } }
         var text = try read()
@@ -71,7 +71,7 @@ struct KeyFileEdit {
                     return (descriptor, isNew)
                 }
             }
-            close(descriptor)
+            closeLocked(descriptor)
             guard ContinuousClock.now < end else {
                 throw Failure(.configuration, "\(path) can't be changed: another command has been at it for 10 s")
             }

@@ -51,6 +51,23 @@ struct FolderTests {
         for _ in 0..<3 { _ = try home.open() }
     }
 
+    @Test("the folder is free again when the store has gone, also where a process is just being started")
+    func starting() throws {
+        let home = try Home()
+        var copies: DescriptorCopies?
+        for _ in 0..<3 {
+            let folder = try StateFolder(home.path)
+            copies = DescriptorCopies(in: folder.path)
+        }
+        #expect((copies?.count ?? 0) >= 2)
+        copies = nil
+        var reading: StateFolder.ReadingLock? = try StateFolder.lockToRead(home.path)
+        copies = DescriptorCopies(in: home.path)
+        #expect(reading != nil && copies?.count == 2)
+        reading = nil
+        _ = try StateFolder(home.path)
+    }
+
     @Test("the folder is made with all that it is in, for its owner alone")
     func making() throws {
         let home = try Home()
