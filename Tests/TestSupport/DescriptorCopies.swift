@@ -13,12 +13,12 @@ public final class DescriptorCopies {
     public init(in path: String) {
         let folder = CanonicalPath.of(path) ?? path
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
-        copies = names.compactMap { name in
+        // All are looked for before the first is copied, which may get the number that the list itself was read by.
+        let descriptors = names.filter { name in
             let place = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + name)
-            guard let place, let descriptor = CInt(name), "\(place)/".hasPrefix("\(folder)/") else { return nil }
-            let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
-            return copy >= 0 ? copy : nil
+            return place.map { "\($0)/".hasPrefix("\(folder)/") } ?? false
         }
+        copies = descriptors.compactMap { CInt($0) }.map { fcntl($0, F_DUPFD_CLOEXEC, 0) }.filter { $0 >= 0 }
     }
 
     deinit { for copy in copies { close(copy) } }

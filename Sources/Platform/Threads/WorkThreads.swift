@@ -47,19 +47,39 @@ public final class WorkThreads: Sendable {
     /// What waits for a thread.
     public var waiting: Int { monitor.withLock { $0.waiting.count } }
 
-    /// Work that is let go of before anybody is told that it is done: what it has hold of, a locked folder among it, is held by
-    /// no thread once the answer is there.
+    /// A piece of work, and what it gave. Neither is held by the thread that did it once somebody is told that it is done: what they
+    /// have hold of, a locked folder or room on a disk, goes when whoever waits lets go of it, and not a moment later.
     private final class Errand<Value: Sendable, Failure: Error>: Sendable {
         typealias Body = @Sendable () throws(Failure) -> Value
 
-        private let body: Mutex<Body?>
+        private enum State {
+            case undone(Body)
+            case done(Result<Value, Failure>)
+            case over
+        }
 
-        init(_ body: @escaping Body) { self.body = Mutex(body) }
+        private let state: Mutex<State>
 
-        /// What the work gives; nil where it was done before.
-        func perform() -> Result<Value, Failure>? {
-            guard let body = body.withLock({ $0.take() }) else { return nil }
-            return Result { () throws(Failure) in try body() }
+        init(_ body: @escaping Body) { state = Mutex(.undone(body)) }
+
+        /// Does the work.
+        func perform() {
+            guard case .undone(let body) = take() else { return }
+            let result = Result { () throws(Failure) in try body() }
+            state.withLock { $0 = .done(result) }
+        }
+
+        /// What it gave, once; nil where it was left out.
+        func result() -> Result<Value, Failure>? {
+            guard case .done(let result) = take() else { return nil }
+            return result
+        }
+
+        private func take() -> State {
+            state.withLock { state in
+                defer { state = .over }
+                return state
+            }
         }
     }
 
@@ -67,11 +87,14 @@ public final class WorkThreads: Sendable {
     public func run<Value: Sendable, Failure: Error>(
         _ body: @escaping @Sendable () throws(Failure) -> Value
     ) async throws(Failure) -> Value {
-        let result = await withCheckedContinuation {
-            (continuation: CheckedContinuation<Result<Value, Failure>, Never>) in
-            let errand = Errand(body)
-            add(0) { _ in if let result = errand.perform() { continuation.resume(returning: result) } }
+        let errand = Errand(body)
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            add(0) { _ in
+                errand.perform()
+                continuation.resume()
+            }
         }
+        guard let result = errand.result() else { preconditionFailure("work that nobody may leave out was left out") }
         return try result.get()
     }
 
@@ -83,17 +106,20 @@ public final class WorkThreads: Sendable {
             state.last += 1
             return state.last
         }
-        let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, Failure>?, Never>) in
-                let errand = Errand(body)
-                add(number) { isWanted in continuation.resume(returning: isWanted ? errand.perform() : nil) }
+        let errand = Errand(body)
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+                add(number) { isWanted in
+                    if isWanted { errand.perform() }
+                    continuation.resume()
+                }
                 // A cancellation before this moment found nothing to leave out; one after it does.
                 if Task.isCancelled { drop(number) }
             }
         } onCancel: {
             drop(number)
         }
-        return try result?.get()
+        return try errand.result()?.get()
     }
 
     private func drop(_ number: Int) {
