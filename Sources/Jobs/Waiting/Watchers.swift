@@ -14,6 +14,11 @@ final class Watchers: Sendable {
         var lastNumber = 0
         var count = 0
         var isClosed = false
+        /// When the first came since the last look, and when a look last was the first that somebody had.
+        var firstUnseen: MonotonicTime?
+        var newestSeen: MonotonicTime?
+        /// Closed by the next watch that is made.
+        var newcomer: Latch<Bool?>?
     }
 
     /// Ends the waits whose time is up.
@@ -37,18 +42,19 @@ final class Watchers: Sendable {
     /// Whether anybody follows a job.
     func follows(_ id: JobID) -> Bool { state.withLock { $0.followed[id] != nil } }
 
-    /// The jobs that are followed.
-    var jobs: [JobID] { state.withLock { Array($0.followed.keys) } }
-
     func add(to id: JobID, for interest: WatchInterest) -> Watch {
         let signal = WakeSignal(for: interest)
-        let (number, isClosed) = state.withLock { state in
+        let now = alarm.clock.now
+        let (number, isClosed, newcomer) = state.withLock { state in
             state.lastNumber += 1
             state.count += 1
             state.followed[id, default: Followed()].signals[state.lastNumber] = signal
-            return (state.lastNumber, state.isClosed)
+            state.firstUnseen = state.firstUnseen ?? now
+            defer { state.newcomer = nil }
+            return (state.lastNumber, state.isClosed, state.newcomer)
         }
         if isClosed { signal.tell(.closed) }
+        newcomer?.close(with: true)
         return Watch(of: id, number: number, signal: signal, among: self)
     }
 
@@ -57,6 +63,32 @@ final class Watchers: Sendable {
             guard state.followed[id]?.signals.removeValue(forKey: number) != nil else { return }
             state.count -= 1
             if state.followed[id]?.signals.isEmpty == true { state.followed[id] = nil }
+            if state.followed.isEmpty { (state.firstUnseen, state.newestSeen) = (nil, nil) }
+        }
+    }
+
+    /// The jobs to be looked at now, in the store that others have part in.
+    func beginLook() -> [JobID] {
+        let now = alarm.clock.now
+        return state.withLock { state in
+            if state.firstUnseen != nil { state.newestSeen = now }
+            state.firstUnseen = nil
+            return Array(state.followed.keys)
+        }
+    }
+
+    /// When those who follow want the next look.
+    ///
+    /// - Parameters:
+    ///   - looked: when the last was
+    ///   - newcomer: closed when one comes who wants it sooner
+    /// - Returns: nil where nobody follows
+    func nextLook(after looked: MonotonicTime, newcomer: Latch<Bool?>) -> MonotonicTime? {
+        state.withLock { state in
+            let soonest = ChangePoll.soonest(following: state.followed.count)
+            if let first = state.firstUnseen { return max(first, looked) + soonest }
+            state.newcomer = newcomer
+            return state.newestSeen.map { looked + max(soonest, (looked - $0) / 2) }
         }
     }
 

@@ -54,6 +54,54 @@ struct ChangePollTests {
         #expect(try await vain.value == nil)
     }
 
+    @Test("who begins to follow a job is looked after soon, and then after half as long as the newest has waited")
+    func soon() async throws {
+        let soonest = ChangePoll.soonest(following: 1)
+        func next() -> MonotonicTime? { here.watchers.nextLook(after: clock.now, newcomer: Latch()) }
+        #expect(next() == nil)
+        var watch: Watch? = here.watch(try await here.submit(.sample()).id)
+        #expect(next() == clock.now + soonest)
+        clock.advance(by: soonest)
+        _ = here.watchers.beginLook()
+        #expect(next() == clock.now + soonest)
+        clock.advance(by: .seconds(3))
+        _ = here.watchers.beginLook()
+        #expect(next() == clock.now + .milliseconds(1_500))
+        let other = here.watch(try await here.submit(.sample()).id)
+        #expect(next() == clock.now + ChangePoll.soonest(following: 2))
+        #expect(watch?.id != other.id)
+        watch = nil
+        #expect(next() == clock.now + soonest)
+    }
+
+    @Test("nothing is remembered of those who are gone")
+    func gone() async throws {
+        let id = try await here.submit(.sample()).id
+        for isSeen in [true, false] {
+            var watch: Watch? = here.watch(id)
+            if isSeen { _ = here.watchers.beginLook() }
+            #expect(watch != nil && here.watchers.nextLook(after: clock.now, newcomer: Latch()) != nil)
+            watch = nil
+            #expect(here.watchers.nextLook(after: clock.now, newcomer: Latch()) == nil)
+        }
+    }
+
+    @Test("a rest that nobody ends is as long as it may be, and one who comes ends it")
+    func rests() async throws {
+        let resting = Task { [poll] in await poll.rest() }
+        await clock.waitForSleepers(1)
+        clock.advance(by: ChangePoll.sharedInterval.lowerBound - .milliseconds(1))
+        #expect(clock.sleepers == 1)
+        clock.advance(by: ChangePoll.sharedInterval.upperBound)
+        await resting.value
+        let other = Task { [poll] in await poll.rest() }
+        await clock.waitForSleepers(1)
+        let watch = here.watch(try await here.submit(.sample()).id)
+        clock.advance(by: ChangePoll.soonest(following: 1))
+        await other.value
+        withExtendedLifetime(watch) {}
+    }
+
     @Test("looks go on at their interval until the task is cancelled")
     func interval() async throws {
         let job = try await here.submit(.sample())
