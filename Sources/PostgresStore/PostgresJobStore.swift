@@ -100,7 +100,8 @@ public final class PostgresJobStore: JobStore {
     let own: Mutex<Own>
     let view = Mutex<LiveView?>(nil)
     let inputs: InputCache
-    let ends = WaitingEnds()
+    let ends = WaitingWrites<Ending, Job?>()
+    let submissions = WaitingWrites<[Statement], Void>()
     /// What it is, for people.
     private let place: String
     private let isClosed = Atomic(false)

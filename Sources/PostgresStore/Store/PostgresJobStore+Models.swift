@@ -43,7 +43,7 @@ extension PostgresJobStore {
 
     /// What others do to the store's jobs.
     public func glance(at jobs: [JobID], counting: Bool) async throws(JobStoreError) -> Glance? {
-        let (models, values) = (models, models.values)
+        let values = models.values
         let looks = counting && settings.requiresSynchronous ? [Standbys.look] : []
         let found = try await call(on: looker, isRepeatable: true) { session throws(PostgresError) in
             try session.run(
@@ -57,7 +57,6 @@ extension PostgresJobStore {
                 ] + looks)
         }
         var glance = Glance()
-        _ = models
         do throws(PostgresError) {
             glance.hasWork = try found[0].first?.bool(0) ?? false
             for index in 0..<found[1].count {

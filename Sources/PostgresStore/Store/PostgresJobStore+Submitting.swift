@@ -36,14 +36,18 @@ extension PostgresJobStore {
         let bytes = submission.jobs.reduce(0) { $0 + $1.billedBytes }
         let receipt: Receipt
         do throws(PostgresError) {
-            receipt = try await pool.run(bytes: bytes) { [self] session throws(PostgresError) in
-                let receipt = try submit(submission, handed, batch, on: session)
-                // Another's answer may be here and not yet on the standby.
-                if receipt.origin != .new, settings.requiresSynchronous {
-                    _ = try session.run([Standbys.demand, Standbys.confirmation])
+            if try await isSharedCommit(of: submission, handed, batch) {
+                receipt = Receipt(jobs: handed.map(\.job), batch: batch, origin: .new)
+            } else {
+                receipt = try await pool.run(bytes: bytes) { [self] session throws(PostgresError) in
+                    let receipt = try submit(submission, handed, batch, on: session)
+                    // Another's answer may be here and not yet on the standby.
+                    if receipt.origin != .new, settings.requiresSynchronous {
+                        _ = try session.run([Standbys.demand, Standbys.confirmation])
+                    }
+                    try confirm(on: session)
+                    return receipt
                 }
-                try confirm(on: session)
-                return receipt
             }
         } catch {
             guard !error.isUnsent, await isThere(handed) else {
@@ -55,6 +59,24 @@ extension PostgresJobStore {
         if receipt.origin == .new { return Receipt(jobs: try await placed(receipt.jobs), batch: batch, origin: .new) }
         for job in handed { _ = inputs.take(job.job.id) }
         return Receipt(jobs: try await placed(receipt.jobs), batch: receipt.batch, origin: receipt.origin)
+    }
+
+    /// Commits jobs in one transaction with others', where they are small and nobody has to look first at what is there.
+    ///
+    /// - Returns: whether that was done; where it was refused to all of them, each goes by itself
+    private func isSharedCommit(
+        of submission: Submission, _ handed: [Handed], _ batch: BatchID?
+    ) async throws(PostgresError) -> Bool {
+        let bytes = submission.jobs.reduce(0) { $0 + $1.billedBytes }
+        guard submission.key == nil, submission.reuseKey == nil, submission.account == nil,
+            handed.count <= 8, bytes <= WaitingWrites<[Statement], Void>.mostBytes,
+            handed.allSatisfy({ $0.new.file == nil })
+        else { return false }
+        switch await submitTogether(insertions(submission, handed, batch)) {
+        case .success: return true
+        case .failure(.refused): return false
+        case .failure(let error): throw error
+        }
     }
 
     private func prepare(_ submission: Submission, at wall: WallTime) -> (batch: BatchID?, handed: [Handed]) {

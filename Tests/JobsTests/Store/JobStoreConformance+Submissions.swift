@@ -72,6 +72,29 @@ extension JobStoreConformance {
     }
 
     @Test(
+        "of many that come at once each has its own input, also where their hour is a new one",
+        arguments: StoreUnderTest.all)
+    func crowd(kind: StoreUnderTest) async throws {
+        let (store, clock) = try await kind.open()
+        for hours in [0, 5] {
+            clock.advance(by: .seconds(3_600 * hours))
+            let inputs = try await withThrowingTaskGroup(of: (JobID, JobBody).self) { group in
+                for number in 0..<100 {
+                    var new = NewJob.sample()
+                    new.input = JobBody([Float(number), 2, 3])
+                    let submission = Submission(new)
+                    group.addTask { (try await store.submit(submission).jobs[0].id, submission.jobs[0].input) }
+                }
+                return try await group.reduce(into: [JobID: JobBody]()) { $0[$1.0] = $1.1 }
+            }
+            #expect(inputs.count == 100)
+            let claimed = try await store.claim(limit: 100)
+            #expect(claimed.count == 100)
+            for job in claimed { #expect(job.input == inputs[job.id]) }
+        }
+    }
+
+    @Test(
         "a batch is kept in its order, and found by its name until all of it is forgotten",
         arguments: StoreUnderTest.all)
     func batches(kind: StoreUnderTest) async throws {
