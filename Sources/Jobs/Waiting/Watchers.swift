@@ -67,6 +67,9 @@ final class Watchers: Sendable {
         }
     }
 
+    /// The jobs that are followed.
+    var jobs: [JobID] { state.withLock { Array($0.followed.keys) } }
+
     /// The jobs to be looked at now, in the store that others have part in.
     func beginLook() -> [JobID] {
         let now = alarm.clock.now
