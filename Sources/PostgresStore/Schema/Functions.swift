@@ -125,6 +125,8 @@ enum Functions {
     ///
     /// Only as many lines are looked at as jobs are claimed, those whose first jobs go first, and as many of each: whatever is
     /// behind these has as many before it. A line that comes to be has the tag that was served last.
+    ///
+    /// The chosen are named twice, since a plan that is made while the table is empty would go through all of it to find them.
     private static let claiming = """
         WITH RECURSIVE t AS MATERIALIZED (
             SELECT coalesce(given_now, (extract(epoch FROM c) * 1000000000)::int8) AS now,
@@ -194,7 +196,7 @@ enum Functions {
             UPDATE jobs AS q SET status = 1, attempt = q.attempt + 1, started_at = t.wall, parts_done = 0,
                 token = secrets[c.number], lapsed = NULL, lease_end = t.now + lease, begun = is_begun,
                 revision = q.revision + 1
-            FROM chosen AS c, t WHERE q.id = c.id AND q.status + 0 = 0
+            FROM chosen AS c, t WHERE q.id = c.id AND q.id = ANY (ARRAY(SELECT o.id FROM chosen AS o)) AND q.status + 0 = 0
             RETURNING q AS whole, q.lane, q.client, t.now AS moment, c.number, c.tag, c.cost
         ), served AS (
             UPDATE lanes AS l SET served = greatest(l.served, c.tag)
