@@ -86,7 +86,7 @@ class Place:
             )
             if not found:
                 return
-            time.sleep(0.02)
+            time.sleep(0.1)
 
 
 def places(postgres):

@@ -122,6 +122,17 @@ with Postgres() as postgres:
             page = one.text() + two.text()
             check("no log has the address's options", "host=" not in page)
 
+    with group("a table that grows"):
+        url, count = postgres.database("grown"), 1_000
+        with serve(url) as one:
+            answers = every(lambda body: Patient(one).post(body).status, [SHORT] * count, 8)
+            equal("all are taken", set(answers), {202})
+            open_jobs = "SELECT count(*) FROM jobs WHERE status <= 1"
+            until(lambda: postgres.ask(open_jobs, "grown") == "0", "all have ended")
+        # Sessions tell what they have read when they end, at the latest.
+        read = int(postgres.ask("SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'jobs_pkey'", "grown"))
+        check("no job costs more to claim and end for those before it", count < read < 20 * count, read)
+
     with group("what is refused by name"):
         secret = run("serve", "--state", "postgres://u:hunter2@127.0.0.1:1/x", "--port", 0)
         check("a password among options", secret.code != 0 and "hunter2" not in secret.last, secret.last)
