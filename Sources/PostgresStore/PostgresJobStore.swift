@@ -101,7 +101,7 @@ public final class PostgresJobStore: JobStore {
     let view = Mutex<LiveView?>(nil)
     let inputs: InputCache
     let ends = WaitingWrites<Ending, Job?>()
-    let submissions = WaitingWrites<[Statement], Void>()
+    let submissions = WaitingWrites<SharedSubmission, Void>()
     /// What it is, for people.
     private let place: String
     private let isClosed = Atomic(false)

@@ -13,7 +13,7 @@ public struct ChangePoll: Sendable {
     /// waited: so who waits for a job hardly notices whose it was, and one that takes long is not looked at more often for it.
     ///
     /// - Parameter jobs: how many are followed, each of which costs a look more
-    static func soonest(following jobs: Int) -> Duration { .milliseconds(40) + .microseconds(40) * jobs }
+    static func soonest(following jobs: Int) -> Duration { .milliseconds(100) + .microseconds(40) * jobs }
 
     /// How often it is asked what is queued.
     static let countingInterval = Duration.seconds(1)

@@ -80,6 +80,16 @@ final class Watchers: Sendable {
         }
     }
 
+    /// Somebody who waits for a job's end has read it: where nobody else follows it, the next look need not.
+    func read(_ job: Job) {
+        state.withLock { state in
+            guard let followed = state.followed[job.id], followed.revision == nil,
+                followed.signals.values.allSatisfy({ $0.interest == .end })
+            else { return }
+            state.followed[job.id]?.revision = job.revision
+        }
+    }
+
     /// When those who follow want the next look.
     ///
     /// - Parameters:
@@ -324,6 +334,7 @@ extension Backlog {
         let watch = watchers.add(to: id, for: .end)
         guard let job = try await store.job(id) else { return nil }
         guard !job.status.isEnded, timeout > .zero else { return estimated(job) }
+        watchers.read(job)
         if case .ended(let ended) = await watch.next(until: deadline) { return ended }
         return try await self.job(id)
     }

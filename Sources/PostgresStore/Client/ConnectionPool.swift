@@ -14,6 +14,8 @@ final class ConnectionPool: Sendable {
     /// A call, which has to be answered once.
     private struct Call: Sendable {
         let deadline: Deadline
+        /// What it does, for measurements.
+        let steps: Int
         let run: @Sendable (Result<Connection, PostgresError>) -> PostgresError?
     }
 
@@ -71,15 +73,16 @@ final class ConnectionPool: Sendable {
     ///
     /// - Parameters:
     ///   - bytes: how much goes over the network, for which time is given
+    ///   - steps: how many share its transaction
     ///   - isRepeatable: whether it may be done again where nobody knows whether it was done
     func run<Value: Sendable>(
-        bytes: Int = 0, isRepeatable: Bool = false,
+        bytes: Int = 0, steps: Int = 1, isRepeatable: Bool = false,
         _ body: @escaping @Sendable (Session) throws(PostgresError) -> Value
     ) async throws(PostgresError) -> Value {
         var tries = 0
         while true {
             tries += 1
-            do throws(PostgresError) { return try await once(bytes: bytes, body) } catch {
+            do throws(PostgresError) { return try await once(bytes: bytes, steps: steps, body) } catch {
                 let mayRepeat = error.isCollision || (error.isUnsent ? false : isRepeatable)
                 guard mayRepeat, tries < 4 else { throw error }
             }
@@ -87,13 +90,13 @@ final class ConnectionPool: Sendable {
     }
 
     private func once<Value: Sendable>(
-        bytes: Int, _ body: @escaping @Sendable (Session) throws(PostgresError) -> Value
+        bytes: Int, steps: Int, _ body: @escaping @Sendable (Session) throws(PostgresError) -> Value
     ) async throws(PostgresError) -> Value {
         let time = Self.patience + .seconds(bytes / Self.slowestBytesPerSecond)
         let result = await withCheckedContinuation {
             (continuation: CheckedContinuation<Result<Value, PostgresError>, Never>) in
             add(
-                Call(deadline: Deadline(in: Self.patience)) { connection in
+                Call(deadline: Deadline(in: Self.patience), steps: steps) { connection in
                     let result = Result { () throws(PostgresError) in
                         try body(Session(connection: try connection.get(), deadline: Deadline(in: time)))
                     }
@@ -150,7 +153,7 @@ final class ConnectionPool: Sendable {
             let began = MonotonicTime.now
             current.isUnconfirmed = false
             let failure = call.run(.success(current))
-            if failure == nil { done?(.now - began, 1) }
+            if failure == nil { done?(.now - began, call.steps) }
             if let failure, failure.endsConnection {
                 current.close()
                 connection = nil

@@ -36,7 +36,7 @@ extension PostgresJobStore {
         let bytes = submission.jobs.reduce(0) { $0 + $1.billedBytes }
         let receipt: Receipt
         do throws(PostgresError) {
-            if try await isSharedCommit(of: submission, handed, batch) {
+            if try await commitTogether(submission, handed, batch) {
                 receipt = Receipt(jobs: handed.map(\.job), batch: batch, origin: .new)
             } else {
                 receipt = try await pool.run(bytes: bytes) { [self] session throws(PostgresError) in
@@ -50,7 +50,8 @@ extension PostgresJobStore {
                 }
             }
         } catch {
-            guard !error.isUnsent, await isThere(handed) else {
+            // That there is such a job already is said where it was committed and nobody could say so.
+            guard !error.isUnsent || error.state == PostgresError.uniqueViolation, await isThere(handed) else {
                 for job in handed { _ = inputs.take(job.job.id) }
                 throw error.told
             }
@@ -64,15 +65,16 @@ extension PostgresJobStore {
     /// Commits jobs in one transaction with others', where they are small and nobody has to look first at what is there.
     ///
     /// - Returns: whether that was done; where it was refused to all of them, each goes by itself
-    private func isSharedCommit(
-        of submission: Submission, _ handed: [Handed], _ batch: BatchID?
+    private func commitTogether(
+        _ submission: Submission, _ handed: [Handed], _ batch: BatchID?
     ) async throws(PostgresError) -> Bool {
         let bytes = submission.jobs.reduce(0) { $0 + $1.billedBytes }
         guard submission.key == nil, submission.reuseKey == nil, submission.account == nil,
-            handed.count <= 8, bytes <= WaitingWrites<[Statement], Void>.mostBytes,
+            handed.count <= 8, bytes <= WaitingWrites<SharedSubmission, Void>.mostBytes,
             handed.allSatisfy({ $0.new.file == nil })
         else { return false }
-        switch await submitTogether(insertions(submission, handed, batch)) {
+        let shared = SharedSubmission(bytes: bytes) { [self] in insertions(submission, handed, batch) }
+        switch await submitTogether(shared) {
         case .success: return true
         case .failure(.refused): return false
         case .failure(let error): throw error

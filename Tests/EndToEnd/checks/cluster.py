@@ -359,6 +359,21 @@ with Postgres() as postgres:
                         accepted.append(Patient(one).post(SHORT, Idempotency_Key=key).json()["id"])
                     whole("required", first, "sync", Patient(one), accepted, Videos(30, 300))
                     equal("one job of each key", first.ask("SELECT count(*) FROM jobs", "sync"), str(len(accepted)))
+
+                    # Without keys they share a transaction.
+                    receiver = int(second.ask("SELECT pid FROM pg_stat_wal_receiver"))
+                    os.kill(receiver, signal.SIGSTOP)
+                    try:
+                        found = []
+                        crowd = [threading.Thread(target=lambda: found.append(Client(one).post(SHORT))) for _ in range(6)]
+                        for late in crowd:
+                            late.start()
+                        until(lambda: first.ask(f"SELECT count(*) {waiting} AND query !~ 'servers'") != "0" or found, "they wait")
+                        for late in crowd:
+                            cancelled(late)
+                    finally:
+                        os.kill(receiver, signal.SIGCONT)
+                    equal("several at once: nor is it to any of them", [(one.status, one.problem()) for one in found], [(503, "store-unavailable")] * 6)
                     first.kill()
                     second.promote()
                     with serve(second.url("sync")) as two:

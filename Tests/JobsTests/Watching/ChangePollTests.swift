@@ -74,6 +74,25 @@ struct ChangePollTests {
         #expect(next() == clock.now + soonest)
     }
 
+    @Test("a job that is waited for is not read again before it has changed, unless somebody follows each change")
+    func read() async throws {
+        let first = try await here.submit(.sample())
+        let waiting = Task { [here] in try await here.waitForEnd(first.id, timeout: .seconds(300)) }
+        await here.waitForSleepingWatchers(1)
+        #expect(here.watchers.changed([first.id: first.revision], among: [first.id]) == [])
+        #expect(here.watchers.changed([first.id: first.revision + 1], among: [first.id]) == [first.id])
+        waiting.cancel()
+        _ = try await waiting.value
+        let second = try await here.submit(.sample())
+        let watch = here.watch(second.id)
+        let other = Task { [here] in try await here.waitForEnd(second.id, timeout: .seconds(300)) }
+        await here.waitForSleepingWatchers(1)
+        #expect(here.watchers.changed([second.id: second.revision], among: [second.id]) == [second.id])
+        other.cancel()
+        _ = try await other.value
+        withExtendedLifetime(watch) {}
+    }
+
     @Test("nothing is remembered of those who are gone")
     func gone() async throws {
         let id = try await here.submit(.sample()).id
