@@ -34,6 +34,8 @@ public final class HTTPClient {
     private var reader: AnswerReader
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
     private var stream = Stream.none
+    /// Whether anything has come since the last request was begun with.
+    private var hasHeard = false
 
     /// Looks the host up; connects with the first request.
     ///
@@ -74,7 +76,7 @@ public final class HTTPClient {
 
     /// Sends a request and reads its answer, all of it until the deadline.
     public func exchange(_ message: [UInt8], by deadline: Deadline) throws(ClientError) -> Answer {
-        try settling { () throws(ClientError) in
+        try repeating(message) { () throws(ClientError) in
             try connect(by: deadline)
             return try answer(by: deadline) { () throws(ClientError) in
                 try connection?.send(message, by: deadline)
@@ -112,6 +114,24 @@ public final class HTTPClient {
                 return nil
             }
         }
+    }
+
+    /// Carries out an exchange, and once more on another connection where the server has ended one that was kept before it said
+    /// anything: it may have been about to, and what changes nothing when it is done twice may be sent again (RFC 9112, 9.3.1).
+    private func repeating<Result>(
+        _ message: [UInt8], _ exchange: () throws(ClientError) -> Result
+    ) throws(ClientError) -> Result {
+        let wasKept = connection != nil
+        hasHeard = false
+        do throws(ClientError) { return try settling(exchange) } catch {
+            switch error {
+            case .ended, .broken: break
+            default: throw error
+            }
+            let isIdempotent = ["GET ", "HEAD ", "PUT ", "DELETE "].contains { message.starts(with: $0.utf8) }
+            guard wasKept, !hasHeard, isIdempotent else { throw error }
+        }
+        return try settling(exchange)
     }
 
     /// Carries out an exchange; after one that went wrong the next has another connection.
@@ -195,7 +215,9 @@ public final class HTTPClient {
         var outcome = Result<Int, ClientError>.success(0)
         buffer.withUnsafeMutableBytes { bytes in
             do throws(ClientError) {
-                outcome = .success(try connection?.receive(into: bytes, by: deadline) ?? 0)
+                let count = try connection?.receive(into: bytes, by: deadline) ?? 0
+                if count > 0 { hasHeard = true }
+                outcome = .success(count)
             } catch {
                 outcome = .failure(error)
             }
@@ -208,7 +230,7 @@ public final class HTTPClient {
 extension HTTPClient {
     /// Sends a request and reads the head of its answer, whose body ``nextPiece(by:)`` then gives.
     public func open(_ message: [UInt8], by deadline: Deadline) throws(ClientError) -> AnswerHead {
-        try settling { () throws(ClientError) in
+        try repeating(message) { () throws(ClientError) in
             try connect(by: deadline)
             try connection?.send(message, by: deadline)
             while true {

@@ -41,6 +41,34 @@ struct HostileServerTests {
         #expect(ending.connections == 3 && ending.answers.allSatisfy { (try? $0.get())?.closes == true })
     }
 
+    @Test(
+        "what is asked on a kept connection that ends before anything is said is asked again on another, where it may be",
+        arguments: ["GET", "DELETE", "POST"])
+    func endedWhileAsked(method: String) async throws {
+        let server = try RawServer { connection in
+            connection.readRequest()
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            // The next is read, and then nobody is there any more.
+            connection.readRequest()
+        }
+        defer { server.stop() }
+        let url = ServerURL(host: "127.0.0.1", port: server.port)
+        let answers = try await blocking {
+            let client = try HTTPClient(url)
+            return (0..<2).map { _ in
+                Result { () throws(ClientError) in try client.exchange(HTTPClient.message(method, "/", to: url)) }
+            }
+        }
+        #expect(try answers[0].get().body == Array("ok".utf8))
+        if method == "POST" {
+            #expect(server.connections == 1 && server.requests.count == 2)
+            #expect(throws: ClientError.self) { try answers[1].get() }
+        } else {
+            #expect(try answers[1].get().body == Array("ok".utf8))
+            #expect(server.connections == 2 && server.requests.count == 3)
+        }
+    }
+
     @Test("announcements come before the answer, and are none")
     func interim() async throws {
         let text = String(repeating: "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", count: 9)
