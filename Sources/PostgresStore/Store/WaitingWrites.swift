@@ -1,4 +1,5 @@
 import Jobs
+import Platform
 import Synchronization
 
 /// Writes of one kind that wait while others are written: these go together then, in one transaction.
