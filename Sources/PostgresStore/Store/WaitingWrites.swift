@@ -13,8 +13,9 @@ final class WaitingWrites<Write: Sendable, Answer: Sendable>: Sendable {
         let bytes: Int
         /// Until when it waits for others; nil where it waits for as long as it takes.
         var end: MonotonicTime?
+        /// When it came.
+        var since = MonotonicTime.now
         let told: @Sendable (Result<Answer, PostgresError>) -> Void
-        fileprivate let since = MonotonicTime.now
     }
 
     private struct State {
