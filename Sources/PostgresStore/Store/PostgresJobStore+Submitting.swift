@@ -30,13 +30,13 @@ extension PostgresJobStore {
 
     /// Commits jobs with their inputs.
     public func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt {
-        if settings.requiresSynchronous, let fault = lackOfStandby, !fault.isEmpty { throw .unavailable(fault) }
+        try checkStandby()
         let (batch, handed) = prepare(submission, at: wall)
         for job in handed { inputs.put(job.new.input, of: job.job.id) }
         let bytes = submission.jobs.reduce(0) { $0 + $1.billedBytes }
         let receipt: Receipt
         do throws(PostgresError) {
-            if try await commitTogether(submission, handed, batch) {
+            if try await commitTogether(submission, handed, batch, bytes: bytes) {
                 receipt = Receipt(jobs: handed.map(\.job), batch: batch, origin: .new)
             } else {
                 receipt = try await pool.run(bytes: bytes) { [self] session throws(PostgresError) in
@@ -66,11 +66,10 @@ extension PostgresJobStore {
     ///
     /// - Returns: whether that was done; where it was refused to all of them, each goes by itself
     private func commitTogether(
-        _ submission: Submission, _ handed: [Handed], _ batch: BatchID?
+        _ submission: Submission, _ handed: [Handed], _ batch: BatchID?, bytes: Int
     ) async throws(PostgresError) -> Bool {
-        let bytes = submission.jobs.reduce(0) { $0 + $1.billedBytes }
         guard submission.key == nil, submission.reuseKey == nil, submission.account == nil,
-            handed.count <= 8, bytes <= WaitingWrites<SharedSubmission, Void>.mostBytes,
+            handed.count <= 8, bytes <= submissions.mostBytes,
             handed.allSatisfy({ $0.new.file == nil })
         else { return false }
         let shared = SharedSubmission(bytes: bytes) { [self] in insertions(submission, handed, batch) }
@@ -118,8 +117,7 @@ extension PostgresJobStore {
                 return known
             }
             if statements.isEmpty {
-                statements = insertions(submission, handed, batch)
-                if settings.requiresSynchronous { statements.insert(Standbys.demand, at: 0) }
+                statements = demands + insertions(submission, handed, batch)
             }
             do throws(PostgresError) {
                 _ = try session.run(statements)

@@ -114,7 +114,7 @@ extension PostgresJobStore {
         let ending = Ending(token: token, outcome: outcome, timings: timings)
         do throws(PostgresError) {
             var isUnknown = false
-            if ending.bytes <= WaitingWrites<Ending, Job?>.mostBytes {
+            if ending.bytes <= ends.mostBytes {
                 switch await endTogether(ending) {
                 case .success(let job): return job.map(noted)
                 // What was refused to all of them may be one's fault.

@@ -86,6 +86,14 @@ extension PostgresJobStore {
         if areCommitsHeld { throw .unavailable("none of its synchronous standbys is in sync, for which commits wait") }
     }
 
+    /// Throws where a standby has to have what is taken and none is known to be in sync.
+    func checkStandby() throws(JobStoreError) {
+        if settings.requiresSynchronous, let fault = lackOfStandby, !fault.isEmpty { throw .unavailable(fault) }
+    }
+
+    /// What goes before all else in a transaction whose commit has to wait for a standby.
+    var demands: [Statement] { settings.requiresSynchronous ? [Standbys.demand] : [] }
+
     /// Why jobs are not taken for want of a standby, empty where one is there; nil where that is not known.
     var lackOfStandby: String? {
         own.withLock { own in

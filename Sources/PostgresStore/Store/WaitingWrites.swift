@@ -24,7 +24,7 @@ final class WaitingWrites<Write: Sendable, Answer: Sendable>: Sendable {
     }
 
     /// One that has more bytes goes by itself.
-    static var mostBytes: Int { 256 << 10 }
+    let mostBytes = 256 << 10
     private static var mostTogether: Int { 64 }
     private static var mostBytesTogether: Int { 1 << 20 }
     private static var mostWaiting: Int { 4_096 }
@@ -151,12 +151,9 @@ extension PostgresJobStore {
     private func write(_ submissions: [SharedSubmission]) async -> Result<Void, PostgresError> {
         do throws(PostgresError) {
             // It may have gone while these waited.
-            if settings.requiresSynchronous, let fault = lackOfStandby, !fault.isEmpty {
-                throw .store(.unavailable(fault))
-            }
+            do throws(JobStoreError) { try checkStandby() } catch { throw PostgresError.store(error) }
             let bytes = submissions.reduce(0) { $0 + $1.bytes }
             try await pool.run(bytes: bytes, steps: submissions.count) { [self] session throws(PostgresError) in
-                let demands = settings.requiresSynchronous ? [Standbys.demand] : []
                 _ = try session.run(demands + submissions.flatMap { $0.statements() })
                 try confirm(on: session)
             }

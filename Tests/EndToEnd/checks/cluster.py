@@ -55,6 +55,17 @@ def open_folder():
         yield pathlib.Path(name)
 
 
+@contextlib.contextmanager
+def standing_still(standby):
+    """A standby that takes in nothing, and breaks no connection."""
+    receiver = int(standby.ask("SELECT pid FROM pg_stat_wal_receiver"))
+    os.kill(receiver, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(receiver, signal.SIGCONT)
+
+
 def until(holds, what, seconds=120):
     end = time.monotonic() + seconds
     while not (found := holds()):
@@ -344,16 +355,12 @@ with Postgres() as postgres:
                         late.join()
 
                     for key, end_wait in (("cancelled", cancelled), ("emptied", emptied)):
-                        receiver = int(second.ask("SELECT pid FROM pg_stat_wal_receiver"))
-                        os.kill(receiver, signal.SIGSTOP)
-                        try:
+                        with standing_still(second):
                             found = []
                             late = threading.Thread(target=lambda: found.append(client.post(SHORT, Idempotency_Key=key)))
                             late.start()
                             until(lambda: first.ask(f"SELECT count(*) {waiting} AND query !~ 'servers'") != "0" or found, f"{key}: it waits")
                             end_wait(late)
-                        finally:
-                            os.kill(receiver, signal.SIGCONT)
                         equal(f"{key}: the end of a wait is no promise", [(one.status, one.problem()) for one in found], [(503, "store-unavailable")])
                         first.set("synchronous_standby_names", names)
                         accepted.append(Patient(one).post(SHORT, Idempotency_Key=key).json()["id"])
@@ -361,9 +368,7 @@ with Postgres() as postgres:
                     equal("one job of each key", first.ask("SELECT count(*) FROM jobs", "sync"), str(len(accepted)))
 
                     # Without keys they share a transaction.
-                    receiver = int(second.ask("SELECT pid FROM pg_stat_wal_receiver"))
-                    os.kill(receiver, signal.SIGSTOP)
-                    try:
+                    with standing_still(second):
                         found = []
                         crowd = [threading.Thread(target=lambda: found.append(Client(one).post(SHORT))) for _ in range(6)]
                         for late in crowd:
@@ -371,8 +376,6 @@ with Postgres() as postgres:
                         until(lambda: first.ask(f"SELECT count(*) {waiting} AND query !~ 'servers'") != "0" or found, "they wait")
                         for late in crowd:
                             cancelled(late)
-                    finally:
-                        os.kill(receiver, signal.SIGCONT)
                     equal("several at once: nor is it to any of them", [(one.status, one.problem()) for one in found], [(503, "store-unavailable")] * 6)
                     first.kill()
                     second.promote()

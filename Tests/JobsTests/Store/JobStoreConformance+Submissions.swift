@@ -78,15 +78,7 @@ extension JobStoreConformance {
         let (store, clock) = try await kind.open()
         for hours in [0, 5] {
             clock.advance(by: .seconds(3_600 * hours))
-            let inputs = try await withThrowingTaskGroup(of: (JobID, JobBody).self) { group in
-                for number in 0..<100 {
-                    var new = NewJob.sample()
-                    new.input = JobBody([Float(number), 2, 3])
-                    let submission = Submission(new)
-                    group.addTask { (try await store.submit(submission).jobs[0].id, submission.jobs[0].input) }
-                }
-                return try await group.reduce(into: [JobID: JobBody]()) { $0[$1.0] = $1.1 }
-            }
+            let inputs = try await store.submitCrowd(100)
             #expect(inputs.count == 100)
             let claimed = try await store.claim(limit: 100)
             #expect(claimed.count == 100)

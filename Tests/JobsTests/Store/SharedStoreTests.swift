@@ -45,15 +45,7 @@ struct SharedStoreTests {
     @Test("of many that come to one server at once the other has each with its own input")
     func crowd() async throws {
         let (one, two) = try await two()
-        let inputs = try await withThrowingTaskGroup(of: (JobID, JobBody).self) { group in
-            for number in 0..<100 {
-                var new = NewJob.sample()
-                new.input = JobBody([Float(number), 2, 3])
-                let submission = Submission(new)
-                group.addTask { (try await one.submit(submission).jobs[0].id, submission.jobs[0].input) }
-            }
-            return try await group.reduce(into: [JobID: JobBody]()) { $0[$1.0] = $1.1 }
-        }
+        let inputs = try await one.submitCrowd(100)
         var claimed: [ClaimedJob] = []
         while case let more = try await two.claim(limit: 40), !more.isEmpty { claimed += more }
         #expect(claimed.count == 100 && inputs.count == 100)

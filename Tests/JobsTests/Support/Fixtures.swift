@@ -35,3 +35,18 @@ extension JobStore {
         try await complete(token, with: outcome, timings: nil)
     }
 }
+
+extension JobStore {
+    /// Hands in so many jobs at once, each with an input of its own; gives these by the jobs.
+    func submitCrowd(_ count: Int) async throws -> [JobID: JobBody] {
+        try await withThrowingTaskGroup(of: (JobID, JobBody).self) { group in
+            for number in 0..<count {
+                var new = NewJob.sample()
+                new.input = JobBody([Float(number), 2, 3])
+                let submission = Submission(new)
+                group.addTask { (try await self.submit(submission).jobs[0].id, submission.jobs[0].input) }
+            }
+            return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+    }
+}
