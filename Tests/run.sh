@@ -39,7 +39,16 @@ beside() {
 }
 
 # The checks wait most of their time, so that the tests are built beside them.
-if [ -x Tests/EndToEnd/run.sh ]; then beside env TMPDIR="$scratch" VIGIL="$vigil" Tests/EndToEnd/run.sh; fi
+checks() {
+    local code=0
+    TMPDIR=$scratch VIGIL=$vigil Tests/EndToEnd/run.sh 2>&1 | tee "$logs/checks" || code=1
+    if [ "$code" -ne 0 ]; then
+        awk '/^== / {name = $2} /^FAIL/ {print name ": " $0; any = 1} END {exit !any}' "$logs/checks" >"$logs/checks.failed" ||
+            tail -n 20 "$logs/checks" >"$logs/checks.failed"
+    fi
+    return "$code"
+}
+if [ -x Tests/EndToEnd/run.sh ]; then beside checks; fi
 Tests/build.sh
 bundle=$(swift build --show-bin-path)/vigilPackageTests.xctest
 
@@ -49,7 +58,11 @@ suites() {
     shift
     { time TMPDIR=$scratch "$bundle" --testing-library swift-testing --no-parallel "$@" >"$logs/$name" 2>&1 || code=$?; } \
         2>"$logs/$name.work"
-    if [ "$code" -ne 0 ]; then cat "$logs/$name"; fi
+    # Where a process ends on the way, its last lines tell in which test.
+    if [ "$code" -ne 0 ]; then
+        cat "$logs/$name"
+        { grep -aE '^(✘ .* recorded an issue|↳)' "$logs/$name" || tail -n 5 "$logs/$name"; } >"$logs/$name.failed"
+    fi
     grep -aE '^(➜|↷) ' "$logs/$name" || true
     echo "== $name suites: $(grep -aE 'Test run with' "$logs/$name" | tail -n 1 | sed 's/^[^T]*//')," \
         "$((SECONDS - begun)) s, $(awk '{print $1 + $2}' "$logs/$name.work") s of work"
@@ -74,4 +87,9 @@ beside others
 failed=0
 for one in "${running[@]}"; do wait "$one" || failed=1; done
 running=()
+# Once more at the end: whoever sees of a long output only that sees which it was.
+if [ "$failed" -ne 0 ]; then
+    echo "== what failed"
+    cut -c -400 "$logs"/*.failed || true
+fi
 exit "$failed"

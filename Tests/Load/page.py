@@ -29,7 +29,7 @@ WATCH = """
   for (const name of ['stroke', 'fillRect', 'putImageData', 'drawImage']) {
     const own = CanvasRenderingContext2D.prototype[name];
     CanvasRenderingContext2D.prototype[name] = function (...given) {
-      if (!seen.begun) { seen.begun = performance.now(); requestAnimationFrame(() => requestAnimationFrame(() => { seen.chart = performance.now(); })); }
+      if (!seen.begun) { seen.begun = performance.now(); requestAnimationFrame(() => { seen.chart = performance.now(); }); }
       return own.apply(this, given);
     };
   }
@@ -45,10 +45,15 @@ WATCH = """
 
 def once(url, press):
     with Browser() as browser:
+        # What is told of each request and line is work beside the page's.
+        for told in ("Network", "Log"):
+            browser.call(f"{told}.disable")
         browser.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH.replace("PRESS", "true" if press else "false"))
         # It begins with much else, on as few cores.
         time.sleep(3)
         browser.call("Page.navigate", url=url)
+        # Nor is it asked while it may still be loading.
+        time.sleep(1)
         browser.until("window.seen?.chart")
         sizes = browser.js(
             "performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))"

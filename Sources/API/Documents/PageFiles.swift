@@ -13,13 +13,20 @@ public struct PageFiles: Sendable {
 
     private let files: [ByteText: File]
 
-    /// Files by their names, whose endings tell their types.
+    /// Files by their names, whose endings tell their types; and `page.js`, which is app.js and all that it imports as one
+    /// module, or imports it where they can't be made one.
     public init(_ files: [(name: String, bytes: [UInt8])]) {
-        self.files = files.reduce(into: [:]) { table, file in
-            let digest = file.bytes.withUnsafeBytes { SHA256.hexDigest(of: $0) }
-            table[file.name] = File(
-                type: Self.type(of: file.name), bytes: file.bytes, tag: EntityTag(String(digest.prefix(24))))
+        var sources: [ByteText: [UInt8]] = [:]
+        for file in files { sources[ByteText(file.name)] = file.bytes }
+        if sources["app.js"] != nil {
+            sources["page.js"] = (try? PageModules.joined("app.js", from: sources)) ?? Array("import './app.js';\n".utf8)
         }
+        self.files = [ByteText: File](
+            uniqueKeysWithValues: sources.map { name, bytes in
+                let digest = bytes.withUnsafeBytes { SHA256.hexDigest(of: $0) }
+                let file = File(type: Self.type(of: name.text), bytes: bytes, tag: EntityTag(String(digest.prefix(24))))
+                return (name, file)
+            })
     }
 
     subscript(name: String) -> File? { files[name] }

@@ -64,7 +64,14 @@ export const score = (value) => (Number.isFinite(value) ? value.toFixed(3) : '�
 export const percent = (value) => `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
 /** A text of the server's, which may begin small and end without a stop, as one that stands alone. */
 export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
-export const when = (text) => (text ? new Date(text).toLocaleString() : '–');
+const twoDigits = (number) => String(number).padStart(2, '0');
+/** A time of the server's as this place's, by hand too: 2026-11-30 23:39:48. */
+export function when(text) {
+  if (!text) return '–';
+  const time = new Date(text);
+  const day = [time.getFullYear(), time.getMonth() + 1, time.getDate()].map(twoDigits).join('-');
+  return `${day} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(twoDigits).join(':')}`;
+}
 
 /** Calls `action` once in the next frame, however often it is asked to. */
 export function nextFrame(action) {

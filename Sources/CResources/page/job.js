@@ -22,6 +22,8 @@ class JobView {
     this.id = id;
     this.trouble = trouble;
     this.ending = new AbortController();
+    // On its way while all that will show it is made.
+    const asked = this.ask();
     this.cut = { ...defaultCut };
     this.review = new Review(id);
     this.drafts = new Drafts();
@@ -52,7 +54,7 @@ class JobView {
     this.buildResult();
     this.keys = (event) => this.key(event);
     document.addEventListener('keydown', this.keys);
-    this.load();
+    this.load(asked);
   }
 
   close() {
@@ -130,9 +132,13 @@ class JobView {
 
   // The job
 
-  async load() {
+  ask() {
+    return json(`/jobs/${this.id}`, { signal: this.ending.signal });
+  }
+
+  async load(asked = this.ask()) {
     try {
-      this.took(await json(`/jobs/${this.id}`, { signal: this.ending.signal }));
+      this.took(await asked);
     } catch (error) {
       this.fail(error);
       return;
@@ -242,7 +248,7 @@ class JobView {
     this.askAgain();
     try {
       await follow(`/jobs/${this.id}/events`, (kind, data) => this.heard(kind, data), this.ending.signal);
-      if (!this.ending.signal.aborted) this.took(await json(`/jobs/${this.id}`, { signal: this.ending.signal }));
+      if (!this.ending.signal.aborted) this.took(await this.ask());
     } catch (error) {
       this.fail(error);
     }
@@ -269,7 +275,7 @@ class JobView {
     this.poll = setTimeout(async () => {
       if (this.ending.signal.aborted || !['queued', 'running'].includes(this.job.status)) return;
       try {
-        const job = await json(`/jobs/${this.id}`, { signal: this.ending.signal });
+        const job = await this.ask();
         if (['queued', 'running'].includes(job.status)) this.took(job);
       } catch {
         // The stream of events finds out what is wrong.
@@ -684,7 +690,7 @@ class JobView {
     this.timeline.changed();
     this.paint();
     this.offerDownloads();
-    this.video.sketch(this.timeline.gutter, this.timeline.plotWidth);
+    this.video.sketch(this.timeline);
   }
 
   toggleVerdict(verdict) {

@@ -1,7 +1,7 @@
 // What reviewers say of events: kept with the job, and summed up as how good each threshold would be.
 
 import { Refusal, ask, json } from './api.js';
-import { el, many, percent } from './dom.js';
+import { el, many, percent, when } from './dom.js';
 import { cutEvents } from './scores.js';
 
 export const words = { true_alarm: 'true alarm', false_alarm: 'false alarm' };
@@ -161,7 +161,7 @@ export function judgement({ event, said, draft, labels }, { say, typed, leave })
     type: 'button', 'aria-pressed': `${said?.verdict === verdict}`, 'aria-keyshortcuts': key,
     onclick: () => say(said?.verdict === verdict && !isDisputed ? null : verdict, note.value, label.value),
   }, words[verdict][0].toUpperCase() + words[verdict].slice(1));
-  const at = said?.at ? ` on ${new Date(said.at).toLocaleString()}` : '';
+  const at = said?.at ? ` on ${when(said.at)}` : '';
   const dispute = isDisputed && el('div', { class: 'notice', role: 'group', 'aria-label': 'Two verdicts' },
     el('strong', {}, 'Somebody else was quicker'),
     el('p', {}, `Theirs, which is kept: ${sayingOf(said)}.`),

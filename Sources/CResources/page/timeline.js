@@ -36,7 +36,9 @@ export class Timeline {
     this.element = el('div', { class: 'timeline' }, this.overview, this.plot);
     this.draw = nextFrame(() => this.paint());
     this.drawTop = nextFrame(() => this.paintTop());
-    this.observer = new ResizeObserver(() => this.resize());
+    this.observer = new ResizeObserver(() => {
+      if (this.element.clientWidth !== this.width) this.resize();
+    });
     this.observer.observe(this.element);
     this.listen();
   }
@@ -66,8 +68,15 @@ export class Timeline {
     return this.scores ? this.scores.labels.map((_, label) => label).filter((label) => !this.hidden.has(label)) : [];
   }
 
+  /** There is another place for it, or it needs another: both are looked at where it is painted, when all else has its place. */
   resize() {
     if (!this.scores) return;
+    this.isMeasured = false;
+    this.changed();
+  }
+
+  measure() {
+    this.isMeasured = true;
     this.width = this.element.clientWidth;
     if (!this.width) return;
     this.gutter = this.width < 560 ? 74 : 112;
@@ -83,7 +92,6 @@ export class Timeline {
       canvas.style.height = `${height}px`;
     }
     this.plot.style.height = `${this.height}px`;
-    this.changed();
   }
 
   x(snippet) {
@@ -312,7 +320,9 @@ export class Timeline {
   // Paint
 
   paint() {
-    if (!this.scores || !this.width) return;
+    if (!this.scores) return;
+    if (!this.isMeasured) this.measure();
+    if (!this.width) return;
     const begun = performance.now();
     const context = this.begin(this.base);
     this.paintGrid(context);

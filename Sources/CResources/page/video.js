@@ -69,13 +69,14 @@ export class VideoPanel {
   }
 
   /** Pictures along the strip from `left`, `width` wide, of a second player that nobody sees. */
-  async sketch(left, width) {
+  async sketch(timeline) {
     const url = this.url;
     const player = el('video', { src: url, muted: true, preload: 'auto' });
     const failed = new Promise((resolve) => player.addEventListener('error', resolve));
     const met = (kind) => Promise.race([failed, new Promise((resolve) => player.addEventListener(kind, resolve, { once: true }))]);
     await met('loadeddata');
-    if (!player.videoWidth) return;
+    const { gutter: left, plotWidth: width } = timeline;
+    if (!player.videoWidth || !width) return;
     const height = 54;
     const count = Math.max(2, Math.floor(width / Math.max(40, height * (player.videoWidth / player.videoHeight))));
     const ratio = window.devicePixelRatio || 1;

@@ -238,16 +238,21 @@ with group("references and playlists"):
     few.mkdir()
     (few / "ffmpeg").symlink_to(shutil.which("ffmpeg"))
     ways["without bwrap"] = {"PATH": str(few)}
+    # Stops at the calls that are asked for alone, a third of the work. It would pass over what the decoder's own filter refuses,
+    # of which none is asked for.
+    unheard = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quick = ["--seccomp-bpf"]
+    if shutil.which("strace") and subprocess.run(["strace", *quick, "-f", "-o", os.devnull, "true"], **unheard).returncode:
+        quick = []
     for way, env in ways.items():
         if not shutil.which("strace"):
             skip(f"system calls, {way}", "needs strace")
             continue
         trace = folder / "trace"
         calls = "trace=execve,clone,clone3,fork,vfork,open,openat,openat2,connect,bind,sendto,sendmsg"
-        command = ["strace", "-f", "-qq", "-s", "400", "-e", calls, "-o", trace, VIGIL, "inspect", "--json", "--", *references]
-        command[0] = shutil.which("strace")
-        ran = subprocess.run(
-            command, cwd=corpus, env=environment(env), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=500
+        command = [shutil.which("strace"), *quick, "-f", "-qq", "-s", "400", "-e", calls, "-o", trace]
+        subprocess.run(
+            [*command, VIGIL, "inspect", "--json", "--", *references], cwd=corpus, env=environment(env), timeout=500, **unheard
         )
         files, addresses = opened(trace)
         check(f"{way}: decoders were seen", files["/proc/self/fd/0"] > 10, shown(files))
