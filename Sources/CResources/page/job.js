@@ -384,11 +384,13 @@ class JobView {
       return button;
     }));
     this.applyWanted();
-    if (this.job.result) this.finished();
+    // What stands below the curves comes once they are seen.
+    if (this.job.result) requestAnimationFrame(() => setTimeout(() => this.finished()));
     this.paint();
   }
 
   finished() {
+    if (this.ending.signal.aborted) return;
     const { job } = this;
     const { result } = job;
     const fact = (term, value) => el('div', {}, el('dt', {}, term), el('dd', {}, value));
