@@ -12,30 +12,32 @@ struct PageModulesTests {
     @Test("what a module imports stands above it, once, and is taken by the names that it has there")
     func order() throws {
         let text = try joined([
-            "a.js": "// first\nimport { two, Three as $3 } from './b.js';\nimport { four } from './c.js';\ntwo($3, four);\n",
-            "b.js": "import { four } from './c.js';\nexport async function two() { return four; }\nexport class Three {}",
+            "a.js":
+                "// first\nimport { two, Three as $3 } from './b.js';\nimport { four } from './c.js';\ntwo($3, four);\n",
+            "b.js":
+                "import { four } from './c.js';\nexport async function two() { return four; }\nexport class Three {}",
             "c.js": "export const four = () => 4;",
             "d.js": "nobody imports this",
         ])
         #expect(
             text == """
-                const $c_js = (() => {
+                const $c = (() => {
                 const four = () => 4;
-                return {four};
+                return { four };
                 })();
-                const $b_js = (() => {
-                const { four } = $c_js;
+                const $b = (() => {
+                const { four } = $c;
                 async function two() { return four; }
                 class Three {}
-                return {two, Three};
+                return { two, Three };
                 })();
-                const $a_js = (() => {
+                const $a = (() => {
                 // first
-                const { two, Three: $3 } = $b_js;
-                const { four } = $c_js;
+                const { two, Three: $3 } = $b;
+                const { four } = $c;
                 two($3, four);
 
-                return {};
+                return {  };
                 })();
 
                 """)
@@ -44,7 +46,10 @@ struct PageModulesTests {
     @Test(
         "what can't be made one is said: lines in another form, circles, modules that are not there",
         arguments: [
-            ("import * as b from './b.js';", PageModules.Obstacle.unreadable(file: "a.js", line: "import * as b from './b.js';")),
+            (
+                "import * as b from './b.js';",
+                PageModules.Obstacle.unreadable(file: "a.js", line: "import * as b from './b.js';")
+            ),
             ("import './b.js';", .unreadable(file: "a.js", line: "import './b.js';")),
             ("export default 1;", .unreadable(file: "a.js", line: "export default 1;")),
             ("export let changing = 1;", .unreadable(file: "a.js", line: "export let changing = 1;")),

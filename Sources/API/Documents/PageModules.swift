@@ -13,10 +13,12 @@ struct PageModules {
         case unreadable(file: String, line: String)
     }
 
+    private typealias Line = ArraySlice<UInt8>
+
     private let sources: [ByteText: [UInt8]]
-    private var parts: [String] = []
-    private var begun: Set<String> = []
-    private var done: Set<String> = []
+    private var whole: [UInt8] = []
+    private var begun: Set<ByteText> = []
+    private var done: Set<ByteText> = []
 
     private init(_ sources: [ByteText: [UInt8]]) { self.sources = sources }
 
@@ -26,62 +28,80 @@ struct PageModules {
     ///   - entry: the module that imports the others
     ///   - sources: modules by their names
     /// - Throws: `Obstacle` where they say what this does not understand.
-    static func joined(_ entry: String, from sources: [ByteText: [UInt8]]) throws(Obstacle) -> [UInt8] {
+    static func joined(_ entry: ByteText, from sources: [ByteText: [UInt8]]) throws(Obstacle) -> [UInt8] {
         var modules = PageModules(sources)
         try modules.add(entry)
-        return Array(modules.parts.joined().utf8)
+        return modules.whole
     }
 
-    private mutating func add(_ name: String) throws(Obstacle) {
+    private mutating func add(_ name: ByteText) throws(Obstacle) {
         guard !done.contains(name) else { return }
-        guard let source = sources[ByteText(name)] else { throw .missing(name) }
-        guard begun.insert(name).inserted else { throw .circle(name) }
-        var body = ""
-        var exported: [Substring] = []
-        for line in String(decoding: source, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false) {
-            if line.hasPrefix("import ") {
-                guard let (names, other) = Self.imported(line) else { throw .unreadable(file: name, line: "\(line)") }
+        guard let source = sources[name] else { throw .missing(name.text) }
+        guard begun.insert(name).inserted else { throw .circle(name.text) }
+        var body = Array("const \(Self.variable(name)) = (() => {\n".utf8)
+        var exported: [String] = []
+        for line in source.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+            if line.starts(with: "import ".utf8) {
+                guard let (names, other) = Self.imported(line) else { throw Self.unreadable(line, in: name) }
                 try add(other)
-                body += "const { \(names) } = \(Self.variable(other));\n"
-            } else if line.hasPrefix("export ") {
-                guard let (declared, rest) = Self.exported(line) else { throw .unreadable(file: name, line: "\(line)") }
+                body += "const { \(names) } = \(Self.variable(other));".utf8
+            } else if line.starts(with: "export ".utf8) {
+                guard let (declared, rest) = Self.exported(line) else { throw Self.unreadable(line, in: name) }
                 exported.append(declared)
-                body += "\(rest)\n"
+                body += rest
             } else {
-                body += "\(line)\n"
+                body += line
             }
+            body.append(UInt8(ascii: "\n"))
         }
-        parts.append("const \(Self.variable(name)) = (() => {\n\(body)return {\(exported.joined(separator: ", "))};\n})();\n")
+        whole += body
+        whole += "return { \(exported.joined(separator: ", ")) };\n})();\n".utf8
         done.insert(name)
     }
 
     /// The names that `import { a, b as c } from './x.js';` takes, as a pattern takes them, and the module's.
-    private static func imported(_ line: Substring) -> (names: String, module: String)? {
-        let (opening, middle) = ("import { ", " } from ")
-        let parts = line.split(separator: "'", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[2] == ";", parts[1].hasPrefix("./"), parts[0].hasPrefix(opening),
-            parts[0].hasSuffix(middle), parts[0].utf8.count > opening.utf8.count + middle.utf8.count
-        else { return nil }
-        var names: [String] = []
-        for taken in parts[0].dropFirst(opening.count).dropLast(middle.count).split(separator: ", ") {
-            let words = taken.split(separator: " ")
-            switch words.count {
-            case 1: names.append(String(words[0]))
-            case 3 where words[1] == "as": names.append("\(words[0]): \(words[2])")
-            default: return nil
-            }
+    private static func imported(_ line: Line) -> (names: String, module: ByteText)? {
+        let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: ",") }.map { text($0) }
+        guard words.count >= 6, words[1] == "{", words[words.count - 3] == "}", words[words.count - 2] == "from" else {
+            return nil
         }
-        return (names.joined(separator: ", "), String(parts[1].dropFirst(2)))
+        let quoted = line.split(separator: UInt8(ascii: "'"), omittingEmptySubsequences: false)
+        guard quoted.count == 3, text(quoted[2]) == ";", quoted[1].starts(with: "./".utf8) else { return nil }
+        var names: [String] = []
+        var taken = words[2..<(words.count - 3)]
+        while let name = taken.popFirst() {
+            guard taken.first == "as" else {
+                names.append(name)
+                continue
+            }
+            taken.removeFirst()
+            guard let own = taken.popFirst() else { return nil }
+            names.append("\(name): \(own)")
+        }
+        return (names.joined(separator: ", "), ByteText(text(quoted[1].dropFirst(2))))
     }
 
     /// The name that `export function f`, or a class or constant, declares, and the line without its first word.
-    private static func exported(_ line: Substring) -> (name: Substring, rest: Substring)? {
-        let rest = line.dropFirst("export ".count)
-        let declarations = ["function ", "async function ", "class ", "const "]
-        guard let declaration = declarations.first(where: rest.hasPrefix) else { return nil }
-        let name = rest.dropFirst(declaration.count).prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "$" }
-        return name.isEmpty ? nil : (name, rest)
+    private static func exported(_ line: Line) -> (name: String, rest: Line)? {
+        let rest = line.dropFirst("export ".utf8.count)
+        for declaration in ["function ", "async function ", "class ", "const "]
+        where rest.starts(with: declaration.utf8) {
+            let name = rest.dropFirst(declaration.utf8.count).prefix { byte in
+                !" (=;{".utf8.contains(byte)
+            }
+            return name.isEmpty ? nil : (text(name), rest)
+        }
+        return nil
     }
 
-    private static func variable(_ module: String) -> String { "$" + module.split(separator: ".").joined(separator: "_") }
+    private static func unreadable(_ line: Line, in name: ByteText) -> Obstacle {
+        .unreadable(file: name.text, line: text(line))
+    }
+
+    private static func text(_ bytes: Line) -> String { String(decoding: bytes, as: UTF8.self) }
+
+    /// What stands for a module's exports: its name without its ending.
+    private static func variable(_ module: ByteText) -> String {
+        "$" + String(decoding: module.text.utf8.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
+    }
 }
