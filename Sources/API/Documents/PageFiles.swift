@@ -19,7 +19,8 @@ public struct PageFiles: Sendable {
         var sources: [ByteText: [UInt8]] = [:]
         for file in files { sources[ByteText(file.name)] = file.bytes }
         if sources["app.js"] != nil {
-            sources["page.js"] = (try? PageModules.joined("app.js", from: sources)) ?? Array("import './app.js';\n".utf8)
+            let joined = try? PageModules.joined("app.js", from: sources)
+            sources["page.js"] = joined ?? Array("import './app.js';\n".utf8)
         }
         self.files = [ByteText: File](
             uniqueKeysWithValues: sources.map { name, bytes in
