@@ -158,7 +158,7 @@ let package = Package(
                 "Formats", "HTTP", "Platform", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            path: "Tests/TestSupport"),
+            path: "Tests/TestSupport", swiftSettings: optimisedSwift),
         .testTarget(name: "PlatformTests", dependencies: ["TestSupport", "Platform"]),
         .testTarget(name: "TelemetryTests", dependencies: ["TestSupport", "Platform", "Telemetry"]),
         .testTarget(name: "JSONTests", dependencies: ["TestSupport", "JSON"]),

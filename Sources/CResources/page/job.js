@@ -101,7 +101,10 @@ class JobView {
 
   keepAddress() {
     clearTimeout(this.writing);
-    this.writing = setTimeout(() => history.replaceState(null, '', this.address()), 250);
+    this.writing = setTimeout(() => {
+      // Who is on the way to another job is not brought back.
+      if (location.hash.split('?')[0] === `#/job/${this.id}`) history.replaceState(null, '', this.address());
+    }, 250);
   }
 
   address() {

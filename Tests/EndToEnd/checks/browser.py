@@ -166,6 +166,15 @@ with Server() as server, Browser() as browser:
         check("the wheel zooms", browser.until("location.hash.includes('from=')"))
         browser.click(".toggles button:nth-of-type(2)")
         check("a class is hidden", browser.until("location.hash.includes('hide=fight')"))
+        # The address is written a moment after a change: here when the way elsewhere has begun and is not yet noticed.
+        browser.js(
+            "(() => { const [own, late] = [window.setTimeout, []]; const field = document.querySelector('#threshold-number');"
+            " window.setTimeout = (action, wait) => (wait === 250 ? late.push(action) : own(action, wait));"
+            " field.value = 0.7; field.dispatchEvent(new Event('change')); window.setTimeout = own;"
+            " location.hash = '#/jobs'; window.written = late.length; for (const action of late) action(); })()"
+        )
+        check("who leaves right after a change is not brought back", browser.until("document.querySelector('tbody tr') && location.hash === '#/jobs'"))
+        check("a change is written late", browser.js("window.written > 0"))
     clean(browser, server, "the mouse")
 
     with group("events are cut as the server cuts them"):

@@ -109,7 +109,7 @@ class Browser:
             raise RuntimeError(details.get("exception", {}).get("description", details["text"]))
         return found["result"].get("value")
 
-    def until(self, text, seconds=60):
+    def until(self, text, seconds=300):
         """Waits until an expression is true, and gives its value; it may fail until then."""
         end = time.monotonic() + seconds
         failure = None
@@ -120,7 +120,8 @@ class Browser:
             except RuntimeError as error:
                 failure = error
             self.listen(0.05)
-        raise TimeoutError(f"not within {seconds} s: {text} {failure or ''}")
+        at = self.js("location.href + ' ' + [...document.querySelectorAll('[role=alert]')].map(one => one.textContent).join(' ')")
+        raise TimeoutError(f"not within {seconds} s: {text} {failure or ''} at {at}")
 
     def open(self, url):
         self.call("Page.navigate", url=url)
