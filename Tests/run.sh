@@ -61,7 +61,7 @@ suites() {
     # Where a process ends on the way, its last lines tell in which test.
     if [ "$code" -ne 0 ]; then
         cat "$logs/$name"
-        { grep -aE '✘.* recorded an issue|↳ [^T]' "$logs/$name" || tail -n 5 "$logs/$name"; } >"$logs/$name.failed"
+        { grep -a -A 1 '✘.* recorded an issue' "$logs/$name" || true; tail -n 3 "$logs/$name"; } >"$logs/$name.failed"
     fi
     grep -aE '^(➜|↷) ' "$logs/$name" || true
     echo "== $name suites: $(grep -aE 'Test run with' "$logs/$name" | tail -n 1 | sed 's/^[^T]*//')," \

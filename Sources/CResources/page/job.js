@@ -139,7 +139,7 @@ class JobView {
     return json(`/jobs/${this.id}`, { signal: this.ending.signal });
   }
 
-  async load(asked = this.ask()) {
+  async load(asked) {
     try {
       this.took(await asked);
     } catch (error) {

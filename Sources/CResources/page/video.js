@@ -68,7 +68,7 @@ export class VideoPanel {
     else this.player.pause();
   }
 
-  /** Pictures along the strip from `left`, `width` wide, of a second player that nobody sees. */
+  /** Pictures along the strip, as far as the timeline's curves go, of a second player that nobody sees. */
   async sketch(timeline) {
     const url = this.url;
     const player = el('video', { src: url, muted: true, preload: 'auto' });

@@ -242,15 +242,16 @@ with group("references and playlists"):
     # of which none is asked for.
     unheard = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     quick = ["--seccomp-bpf"]
-    if shutil.which("strace") and subprocess.run(["strace", *quick, "-f", "-o", os.devnull, "true"], **unheard).returncode:
+    strace = shutil.which("strace")
+    if strace and subprocess.run([strace, *quick, "-f", "-o", os.devnull, "true"], **unheard).returncode:
         quick = []
     for way, env in ways.items():
-        if not shutil.which("strace"):
+        if not strace:
             skip(f"system calls, {way}", "needs strace")
             continue
         trace = folder / "trace"
         calls = "trace=execve,clone,clone3,fork,vfork,open,openat,openat2,connect,bind,sendto,sendmsg"
-        command = [shutil.which("strace"), *quick, "-f", "-qq", "-s", "400", "-e", calls, "-o", trace]
+        command = [strace, *quick, "-f", "-qq", "-s", "400", "-e", calls, "-o", trace]
         subprocess.run(
             [*command, VIGIL, "inspect", "--json", "--", *references], cwd=corpus, env=environment(env), timeout=500, **unheard
         )
