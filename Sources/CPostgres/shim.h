@@ -41,6 +41,10 @@ typedef int (*vigil_PQpipelineSync)(PGconn *conn);
 typedef int (*vigil_PQsendQueryParams)(
     PGconn *conn, const char *command, int count, const Oid *types, const char *const *values, const int *lengths,
     const int *formats, int result_format);
+typedef int (*vigil_PQsendPrepare)(PGconn *conn, const char *name, const char *command, int count, const Oid *types);
+typedef int (*vigil_PQsendQueryPrepared)(
+    PGconn *conn, const char *name, int count, const char *const *values, const int *lengths, const int *formats,
+    int result_format);
 typedef int (*vigil_PQflush)(PGconn *conn);
 typedef int (*vigil_PQconsumeInput)(PGconn *conn);
 typedef int (*vigil_PQisBusy)(PGconn *conn);

@@ -60,6 +60,49 @@ struct ClientTests {
         #expect(rows.count == 0)
     }
 
+    @Test("a session keeps a statement once, however often one call has it, and also where the call comes to nothing")
+    func kept() async throws {
+        let pool = try pool(most: 1)
+        defer { pool.close() }
+        @Sendable func kept(_ number: Int) -> Statement {
+            Statement("SELECT 2 * $1::int8", [.int(number)], isKept: true)
+        }
+        await #expect(throws: PostgresError.refused(state: "22012", "division by zero")) {
+            try await pool.run { session throws(PostgresError) in
+                try session.run([kept(1), kept(2), Statement("SELECT 1 / 0"), kept(3)])
+            }
+        }
+        let answers = try await pool.run { session throws(PostgresError) in
+            try session.run([kept(4), Statement("SELECT count(*) FROM pg_prepared_statements"), kept(5)])
+        }
+        #expect(try answers.map { try $0.first?.int(0) } == [8, 1, 10])
+    }
+
+    @Test(
+        "where a session does not keep what it was given, or has another of its name, nothing is kept from then on",
+        arguments: ["DEALLOCATE ALL", "PREPARE \(KeptStatements.name(of: "SELECT 2 * $1::int8")) AS SELECT 1"])
+    func forgotten(by pooler: String) async throws {
+        let pool = try pool(most: 1)
+        defer { pool.close() }
+        let other = Statement("SELECT $1::int8", [.int(1)], isKept: true)
+        let kept = Statement("SELECT 2 * $1::int8", [.int(21)], isKept: true)
+        for _ in 0..<2 {
+            _ = try await pool.run { session throws(PostgresError) in try session.run([other]) }
+            if pooler.utf8.starts(with: "DEALLOCATE".utf8) {
+                _ = try await pool.run { session throws(PostgresError) in try session.run([kept]) }
+            }
+            _ = try? await pool.run { session throws(PostgresError) in try session.run(pooler) }
+            let answers = try await pool.run { session throws(PostgresError) in try session.run([other, kept]) }
+            #expect(try answers.map { try $0.first?.int(0) } == [1, 42])
+        }
+        let left = try await pool.run { session throws(PostgresError) in
+            try session.run([
+                Statement("DEALLOCATE ALL"), other, kept, Statement("SELECT count(*) FROM pg_prepared_statements"),
+            ])
+        }
+        #expect(try left.last?.first?.int(0) == 0)
+    }
+
     @Test("much goes both ways at once")
     func large() async throws {
         let pool = try pool(most: 1)

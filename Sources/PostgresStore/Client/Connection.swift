@@ -5,8 +5,9 @@
     /// One connection to PostgreSQL, which is one thread's at a time. It waits for the network by poll(2) with a deadline, so
     /// that a server that hangs holds a thread up for so long and no longer.
     ///
-    /// Statements go in pipelines: all of one call are one transaction and one trip to the server. None is prepared by a name,
-    /// and nothing of the session is kept, so that a pooler may give each call another session.
+    /// Statements go in pipelines: all of one call are one transaction and one trip to the server. Nothing of the session is relied
+    /// on, so that a pooler may give each call another session: statements that it keeps have names by their texts, and where one
+    /// is not as it was left, which a pooler older than PgBouncer 1.21 brings about, none has a name from then on.
     final class Connection {
         /// A value larger than this is sent before the next one is copied.
         private static let largestUnsent = 1 << 18
@@ -16,6 +17,16 @@
         private let notices: Notices
         /// Whether nothing can be done with it any more.
         private(set) var isBroken = false
+        /// The names of the statements that the session keeps, by their texts.
+        private var kept: [String: String] = [:]
+        private let keeping: KeptStatements
+
+        /// What an answer that is to come is of.
+        private enum Expected {
+            case rows
+            /// That the session keeps this statement.
+            case kept(sql: String, name: String)
+        }
 
         /// What PostgreSQL says beside its answers, of which one word counts.
         private final class Notices {
@@ -32,9 +43,14 @@
         }
 
         /// Connects.
-        init(_ place: ConnectionPlace, until deadline: Deadline) throws(PostgresError) {
+        ///
+        /// - Parameter keeping: whether sessions keep statements, as all connections of a pool have found
+        init(
+            _ place: ConnectionPlace, keeping: KeptStatements, until deadline: Deadline
+        ) throws(PostgresError) {
             let library = try LibPQ.shared.get()
             self.library = library
+            self.keeping = keeping
             notices = Notices(library)
             let parameters = place.parameters
             let keys = parameters.map { strdup($0.name) } + [nil]
@@ -121,23 +137,61 @@
 
         /// Runs statements in one transaction, all of them or none.
         func run(_ statements: [Statement], until deadline: Deadline) throws(PostgresError) -> [Rows] {
+            let keeps = keeping.areKept && statements.contains(where: \.isKept)
+            do throws(PostgresError) { return try run(statements, keeps: keeps, until: deadline) } catch {
+                // Nothing of it was done, as of every transaction that was refused.
+                guard keeps, let state = error.state, PostgresError.keptStatement.contains(state) else { throw error }
+                keeping.giveUp()
+                return try run(statements, keeps: false, until: deadline)
+            }
+        }
+
+        private func run(
+            _ statements: [Statement], keeps: Bool, until deadline: Deadline
+        ) throws(PostgresError) -> [Rows] {
             do throws(PostgresError) {
-                for statement in statements { try send(statement, until: deadline) }
+                var expected: [Expected] = []
+                for statement in statements {
+                    let name = keeps && statement.isKept ? try keep(statement, &expected) : nil
+                    try send(statement, as: name, until: deadline)
+                    expected.append(.rows)
+                }
                 guard library.pipelineSync(handle) == 1 else { throw failure(wasSent: true) }
                 try flush(until: deadline)
-                return try receive(statements.count, until: deadline)
+                return try receive(expected, until: deadline)
             } catch {
                 if error.endsConnection { isBroken = true }
                 throw error
             }
         }
 
-        private func send(_ statement: Statement, until deadline: Deadline) throws(PostgresError) {
+        /// Has the session keep a statement, unless it does so already; its name.
+        private func keep(_ statement: Statement, _ expected: inout [Expected]) throws(PostgresError) -> String {
+            if let name = kept[statement.sql] { return name }
+            let name = KeptStatements.name(of: statement.sql)
+            // One pipeline may have it many times.
+            let isAsked = expected.contains { one in
+                if case .kept(_, name) = one { true } else { false }
+            }
+            guard !isAsked else { return name }
             let types = statement.values.map { Oid($0.kind.rawValue) }
-            let formats = [CInt](repeating: 1, count: types.count)
+            guard library.prepare(handle, name, statement.sql, CInt(types.count), types) == 1 else {
+                throw failure(wasSent: true)
+            }
+            expected.append(.kept(sql: statement.sql, name: name))
+            return name
+        }
+
+        private func send(
+            _ statement: Statement, as name: String?, until deadline: Deadline
+        ) throws(PostgresError) {
+            let count = CInt(statement.values.count)
+            let formats = [CInt](repeating: 1, count: statement.values.count)
             let lengths = statement.values.map { CInt($0.bytes?.count ?? 0) }
             let sent = Self.withPointers(statement.values[...]) { pointers in
-                library.send(handle, statement.sql, CInt(types.count), types, pointers, lengths, formats, 1)
+                if let name { return library.sendPrepared(handle, name, count, pointers, lengths, formats, 1) }
+                let types = statement.values.map { Oid($0.kind.rawValue) }
+                return library.send(handle, statement.sql, count, types, pointers, lengths, formats, 1)
             }
             guard sent == 1 else { throw failure(wasSent: true) }
             if statement.bytes > Self.largestUnsent { try flush(until: deadline) }
@@ -171,24 +225,34 @@
             }
         }
 
-        private func receive(_ count: Int, until deadline: Deadline) throws(PostgresError) -> [Rows] {
+        private func receive(_ expected: [Expected], until deadline: Deadline) throws(PostgresError) -> [Rows] {
             var rows: [Rows] = []
-            rows.reserveCapacity(count)
+            rows.reserveCapacity(expected.count)
             var refusal: PostgresError?
+            var answers = 0
             while true {
                 // Each statement's results end with none.
                 guard let result = try next(until: deadline) else { continue }
                 defer { library.clear(result) }
                 switch library.resultStatus(result) {
-                case PGRES_TUPLES_OK, PGRES_COMMAND_OK: rows.append(read(result))
+                case PGRES_TUPLES_OK, PGRES_COMMAND_OK:
+                    // What a session keeps it keeps also where the transaction comes to nothing.
+                    if answers < expected.count, case .kept(let sql, let name) = expected[answers] {
+                        kept[sql] = name
+                    } else {
+                        rows.append(read(result))
+                    }
+                    answers += 1
                 case PGRES_PIPELINE_SYNC:
                     if let refusal { throw refusal }
-                    guard rows.count == count else {
-                        throw .unreadable("\(rows.count) answers came to \(count) statements")
+                    guard answers == expected.count else {
+                        throw .unreadable("\(answers) answers came to \(expected.count) statements")
                     }
                     return rows
-                case PGRES_PIPELINE_ABORTED: break
-                default: refusal = refusal ?? self.refusal(result)
+                case PGRES_PIPELINE_ABORTED: answers += 1
+                default:
+                    answers += 1
+                    refusal = refusal ?? self.refusal(result)
                 }
             }
         }
@@ -269,7 +333,9 @@
         let place = ""
         let serverVersion = 0
 
-        init(_ place: ConnectionPlace, until deadline: Deadline) throws(PostgresError) {
+        init(
+            _ place: ConnectionPlace, keeping: KeptStatements, until deadline: Deadline
+        ) throws(PostgresError) {
             throw .unusable("this vigil was built without the trait Postgres")
         }
 

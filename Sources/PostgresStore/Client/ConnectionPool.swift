@@ -38,6 +38,7 @@ final class ConnectionPool: Sendable {
     private let most: Int
     private let mostWaiting: Int
     private let done: (@Sendable (Duration, Int) -> Void)?
+    private let keeping = KeptStatements()
     private let monitor = Monitor(State())
 
     /// A pool that has no connection yet.
@@ -183,7 +184,9 @@ final class ConnectionPool: Sendable {
     private func connect() -> Result<Connection, PostgresError> {
         let failure = monitor.withLock { state in MonotonicTime.now < state.notBefore ? state.lastFailure : nil }
         if let failure { return .failure(failure) }
-        let result = Result { () throws(PostgresError) in try Connection(place, until: Deadline(in: .seconds(5))) }
+        let result = Result { () throws(PostgresError) in
+            try Connection(place, keeping: keeping, until: Deadline(in: .seconds(5)))
+        }
         monitor.withLock { state in
             switch result {
             case .success:

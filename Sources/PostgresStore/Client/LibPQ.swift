@@ -28,6 +28,8 @@
         let enterPipeline: vigil_PQenterPipelineMode
         let pipelineSync: vigil_PQpipelineSync
         let send: vigil_PQsendQueryParams
+        let prepare: vigil_PQsendPrepare
+        let sendPrepared: vigil_PQsendQueryPrepared
         let flush: vigil_PQflush
         let consumeInput: vigil_PQconsumeInput
         let isBusy: vigil_PQisBusy
@@ -72,6 +74,8 @@
             enterPipeline = try find("PQenterPipelineMode", as: vigil_PQenterPipelineMode.self)
             pipelineSync = try find("PQpipelineSync", as: vigil_PQpipelineSync.self)
             send = try find("PQsendQueryParams", as: vigil_PQsendQueryParams.self)
+            prepare = try find("PQsendPrepare", as: vigil_PQsendPrepare.self)
+            sendPrepared = try find("PQsendQueryPrepared", as: vigil_PQsendQueryPrepared.self)
             flush = try find("PQflush", as: vigil_PQflush.self)
             consumeInput = try find("PQconsumeInput", as: vigil_PQconsumeInput.self)
             isBusy = try find("PQisBusy", as: vigil_PQisBusy.self)

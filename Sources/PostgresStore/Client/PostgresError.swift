@@ -24,6 +24,8 @@ enum PostgresError: Error, Sendable, Equatable {
     static let insufficientPrivilege = "42501"
     static let divisionByZero = "22012"
     static let numberOutOfRange = "22003"
+    /// A session has no statement of a name, has another, or one whose answers have changed.
+    static let keptStatement = ["26000", "42P05", "0A000"]
 
     /// The condition's five letters, where PostgreSQL said no.
     var state: String? {

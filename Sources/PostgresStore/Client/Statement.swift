@@ -5,10 +5,14 @@ import Platform
 struct Statement: Sendable {
     let sql: String
     let values: [Value]
+    /// Whether a session keeps it ready, under a name, where it may. For calls of functions alone, whose plans are their own: of
+    /// others a plan is kept for good that was made while the tables were empty.
+    let isKept: Bool
 
-    init(_ sql: String, _ values: [Value] = []) {
+    init(_ sql: String, _ values: [Value] = [], isKept: Bool = false) {
         self.sql = sql
         self.values = values
+        self.isKept = isKept
     }
 
     /// The bytes of the values.

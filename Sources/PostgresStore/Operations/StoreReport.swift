@@ -104,7 +104,7 @@ extension StoreOperations {
             """
             WITH page AS (
                 SELECT id, status, coalesce(source, id) AS source, subject, token, input_stored, input_sha256,
-                    output_bytes, output_sha256
+                    output_bytes, output_sha256, \(RowRules.broken) AS rule
                 FROM jobs WHERE id > $1::bytea ORDER BY id LIMIT $2::int8
             )
             SELECT s.id,
@@ -123,7 +123,8 @@ extension StoreOperations {
                 CASE WHEN s.status <= 1 AND EXISTS (
                     SELECT 1 FROM file_uses AS u WHERE u.job = s.id AND (
                         SELECT count(*) = 0 OR count(*) <> max(part) + 1 FROM file_parts AS p WHERE p.file = u.file
-                    )) THEN 1 END
+                    )) THEN 1 END,
+                s.rule
             FROM page AS s
                 CROSS JOIN LATERAL (
                     SELECT coalesce(sum(length(body)), 0)::int8 AS bytes FROM payloads
@@ -141,6 +142,9 @@ extension StoreOperations {
             let row = rows[index]
             let id = try row.id(0)
             newest = id
+            if let rule = try row.optionalInt(4) {
+                damages.append(StoreReport.Damage(job: "\(id)", reason: RowRules.reason(rule)))
+            }
             for (column, name) in [(1, "its input"), (2, "its result"), (3, "its video")] {
                 guard let fault = try row.optionalInt(column) else { continue }
                 damages.append(

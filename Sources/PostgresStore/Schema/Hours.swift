@@ -17,7 +17,8 @@ enum Hours {
             PERFORM pg_advisory_xact_lock(\(lock));
             IF to_regclass('payloads_h' || number) IS NOT NULL THEN RETURN; END IF;
             FOREACH part IN ARRAY ARRAY['payloads', 'results'] LOOP
-                EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', part || '_h' || number, part);
+                EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL) WITH (toast_tuple_target = 8160)',
+                    part || '_h' || number, part);
                 EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
                     part, part || '_h' || number, low, high);
             END LOOP;

@@ -56,7 +56,7 @@ struct Ending: Sendable {
                 .int(output.map { $0.body.count }), .blob(output.map { BodyDigest.of($0.body) }),
                 .text(failure?.reason), .text(failure?.detail), .blob(output?.subject?.bytes),
                 .blob(body.isEmpty ? nil : Array(body.prefix(PostgresJobStore.pieceBytes))),
-            ])
+            ], isKept: true)
     }
 
     /// The job as ``statement(_:_:)`` has ended it; nil where it did not.

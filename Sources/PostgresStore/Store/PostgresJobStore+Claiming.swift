@@ -43,13 +43,14 @@ extension PostgresJobStore {
         let models = models
         let asked = clock.now
         let isBegun = own.withLock { !$0.hasWorkLog }
-        let rows = try session.run(
+        let claiming = Statement(
             Self.claiming,
             time.values + models.values.prefix(2) + [
                 .int(secrets.count), .int(max(min(limit.long, secrets.count), 0)), .int(limit.parts),
                 .int(limit.least), .ints(secrets), .int(settings.lease.wholeNanoseconds), .bool(isBegun),
                 .int(max(min(limit.serial, secrets.count), 0)),
-            ])
+            ], isKept: true)
+        guard let rows = try session.run([claiming]).first else { throw .unreadable("no answer came") }
         guard let first = rows.first else { return ([], Moment(stored: 0, own: asked)) }
         // The claims of one call are of one moment; what this server reckons from it begins before, not after.
         let moment = Moment(stored: try first.int(JobRow.count), own: asked)

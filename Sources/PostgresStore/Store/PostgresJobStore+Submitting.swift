@@ -192,7 +192,7 @@ extension PostgresJobStore {
                 .text(job.kind), .text(job.name), .text(job.callback), .text(job.callback.map(CallbackNote.receiver)),
                 .text(job.trace), .text(new.ownReuseKey), .blob(input.sha256), .blob(job.subject.bytes),
                 .texts(job.alerts), .blob(piece),
-            ])
+            ], isKept: true)
     }
 
     /// By what has its plan ready (``Functions``).

@@ -16,7 +16,12 @@ enum PostgresHome {
         _ = try await pool.run { session throws(PostgresError) in try session.run("CREATE SCHEMA \(schema)") }
         pool.close()
         let place = try #require(ConnectionPlace(server.address(schema: schema)))
-        return try await PostgresJobStore.open(place, settings: own(settings), clock: clock, random: random)
+        let store = try await PostgresJobStore.open(place, settings: own(settings), clock: clock, random: random)
+        // No statement breaks one, not for a moment.
+        _ = try await store.pool.run { session throws(PostgresError) in
+            try session.run(RowRules.rules.map { Statement("ALTER TABLE jobs ADD CHECK (\($0.holds))") })
+        }
+        return store
     }
 
     /// What another server opens when the one of `store` has ended, and nobody hears of that any more.
