@@ -2,8 +2,12 @@
 
 import json
 import os
+import pathlib
+import shutil
+import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -13,7 +17,7 @@ from support.databases import BIN, PGBOUNCER, PgBouncer, Postgres
 SCALE, VIGIL = os.environ["SCALE"], os.environ["VIGIL"]
 SECONDS = int(os.environ.get("SECONDS_EACH", "10"))
 SERVERS = [int(number) for number in os.environ.get("SERVERS", "1 3 10 20 50").split()]
-PARTS = sys.argv[1:] or ["submit", "work", "servers", "poll", "pooled"]
+PARTS = sys.argv[1:] or ["submit", "work", "store", "servers", "poll", "pooled"]
 
 if BIN is None:
     sys.exit("scale.py: needs PostgreSQL's programs")
@@ -107,6 +111,62 @@ def submit(postgres):
     database = "submit_batch"
     found = simulate(postgres, postgres.database(database), database, servers=2, workers=0, clients=8, batch=32, depth=10**6)
     row("8 clients, 61440 bytes, 32 a submission", found, "submits")
+
+
+def store(postgres):
+    heading("Claims of 32 jobs and their ends by the store alone, and the same statements by pgbench, in turns")
+    # What a claim gives, how many of its inputs are read, and its ends in one transaction.
+    fields = "id status priority client model name kind input_bytes parts subject model_sha256 batch callback created_at deadline_at \
+        started_at finished_at attempt parts_done failure_reason failure_detail queued_ns scored_ns output_bytes revision inserted overdue \
+        ended token cancel_requested owner trace source input_form input_floats input_plain input_stored input_sha256 output_sha256 alerts"
+    script = pathlib.Path(tempfile.mkdtemp()) / "claims.sql"
+    script.write_text(
+        "SELECT array_agg(id)::text AS ids, array_agg(token)::text AS tokens FROM (SELECT "
+        + ", ".join(f"(c.j).{one}" for one in fields.split())
+        + ", c.claimed_at FROM vigil_claim_1(NULL, NULL, true, '{}'::bytea[], 32, 32, 1000000, 32,"
+        + " (SELECT array_agg((random() * 1e15)::int8) FROM generate_series(1, 32)), 30000000000, false, 32) AS c) AS f \\gset\n"
+        + "SELECT job, body FROM payloads WHERE job = ANY (:ids::bytea[]) AND piece = 0;\n\\startpipeline\n"
+        + "".join(
+            f"SELECT * FROM vigil_end_1(NULL, NULL, true, '{{}}'::bytea[], 30000000000, (:ids::bytea[])[{one}], (:tokens::int8[])[{one}],"
+            f" 2, NULL, NULL, 2000, '\\x00'::bytea, NULL, NULL, NULL, decode(repeat('07', 2000), 'hex'));\n"
+            for one in range(1, 33)
+        )
+        + "\\endpipeline\n"
+    )
+    found = {"the store": [], "pgbench": []}
+    for turn in range(3):
+        for name, rates in found.items():
+            database = f"store_{turn}_{len(name)}"
+            url = postgres.database(database)
+            fill(postgres, url, database, 3_500 * (SECONDS + 3), bytes=256, batch=32)
+            if name == "pgbench":
+                meter = Meter(postgres, database)
+
+                def ended():
+                    return int(postgres.ask("SELECT count(*) FROM jobs WHERE status = 2", database))
+
+                with subprocess.Popen(
+                    [BIN / "pgbench", "-n", "-M", "prepared", "-c", "2", "-T", str(SECONDS + 2), "-f", script, url],
+                    stdout=subprocess.DEVNULL,
+                ) as child:
+                    time.sleep(1)
+                    first, begun = ended(), time.monotonic()
+                    meter.begin()
+                    time.sleep(SECONDS)
+                    one = meter.end()
+                    one["ends"] = (ended() - first) / (time.monotonic() - begun)
+                    child.wait()
+                if child.returncode:
+                    sys.exit("pgbench failed")
+            else:
+                one = simulate(postgres, url, database, servers=1, claims=32, clients=2, warmup=1, bytes=256)
+            left = int(postgres.ask("SELECT count(*) FROM jobs WHERE status = 0", database))
+            if not left:
+                sys.exit(f"{name} had nothing left to claim: more have to be queued before")
+            rates.append(row(name, one, "ends")["ends"])
+    ratios = [own / other for own, other in zip(found["the store"], found["pgbench"])]
+    print(f"the store is {statistics.median(ratios):.2f} times as fast ({', '.join(f'{one:.2f}' for one in ratios)})")
+    shutil.rmtree(script.parent)
 
 
 def work(postgres):
@@ -222,4 +282,4 @@ with Postgres() as database_server:
     database_server.kill()
     database_server.start()
     for part in PARTS:
-        {"submit": submit, "work": work, "servers": servers, "poll": poll, "pooled": pooled, "vigil": vigil}[part](database_server)
+        {one.__name__: one for one in (submit, work, store, servers, poll, pooled, vigil)}[part](database_server)

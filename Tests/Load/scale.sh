@@ -2,7 +2,7 @@
 # What one PostgreSQL carries: submits, claims and completions a second, its CPU and its log a job, for 1 to 50 servers. docs/scale.md has
 # the figures and reckons with them.
 #
-#   Tests/Load/scale.sh [PART…]      submit, work, servers, poll, pooled, vigil; all but the last where none is named. Measures for minutes.
+#   Tests/Load/scale.sh [PART…]      submit, work, store, servers, poll, pooled, vigil; all but the last where none is named. Measures for minutes.
 #   SECONDS_EACH=10                  how long each measurement lasts
 #   SERVERS="1 3 10 20 50"           how many servers there are in turns
 #   VIGIL=path                       for vigil, which runs real servers with the demo model: the program

@@ -7,9 +7,10 @@ import Synchronization
 /// Servers without HTTP, as many as are asked for, in one process on one database: each with its own connections, claims, polls and
 /// housekeeping, and with workers that only wait as long as a job takes. Tests/Load/scale.py calls it, and measures the database meanwhile.
 ///
-///     Scale URL NAME=NUMBER…      servers workers clients milliseconds seconds warmup bytes batch depth
+///     Scale URL NAME=NUMBER…      servers workers clients milliseconds seconds warmup bytes batch depth claims
 ///
-/// Without workers it only submits, without clients it only works on what is there. On standard output it says `begin` and `end` around what is
+/// Without workers it only submits, without clients it only works on what is there. With `claims` each client of a server claims so many
+/// jobs at a time and ends them all at once, and there are no workers: the store alone. On standard output it says `begin` and `end` around what is
 /// measured, goes on in between and until it gets a line for each, and then says what was done.
 @main
 struct Scale {
@@ -26,7 +27,10 @@ struct Scale {
         }
         let clients = (0..<numbers["clients", 4]).map { number in
             let server = servers[number % servers.count]
-            return Task.detached { await server.submit(as: number, numbers, tally) }
+            return Task.detached {
+                if numbers["claims", 0] > 0 { return await server.claim(numbers["claims", 0], tally) }
+                await server.submit(as: number, numbers, tally)
+            }
         }
         await pause(numbers["warmup", 2] * 1_000)
         say("begin")
@@ -43,6 +47,7 @@ struct Scale {
             "{\"seconds\": \(seconds), \"submits\": \(done[0]), \"ends\": \(done[1]), \"calls\": \(done[2]), \"refused\": \(done[3])}"
         )
         for client in clients { client.cancel() }
+        for client in clients { await client.value }
         for server in servers { await server.stop() }
     }
 
@@ -127,7 +132,7 @@ final class Server: Sendable {
             logger: logger)
         self.backlog = backlog
         try await backlog.resume()
-        let workers = numbers["workers", 4]
+        let workers = numbers["claims", 0] > 0 ? 0 : numbers["workers", 4]
         if workers > 0 {
             let pool = WorkerPool(
                 backlog: backlog, processor: Sleeper(milliseconds: numbers["milliseconds", 30]), workers: workers)
@@ -162,6 +167,25 @@ final class Server: Sendable {
             } catch {
                 tally.refused.add(1, ordering: .relaxed)
                 await Scale.pause(20)
+            }
+        }
+    }
+
+    /// Claims so many jobs, ends them all together, and so on, by the store alone.
+    func claim(_ jobs: Int, _ tally: Tally) async {
+        let output = JobOutput(body: [UInt8](repeating: 7, count: 2_000))
+        while !Task.isCancelled {
+            guard let claimed = try? await store.claim(ClaimLimit(jobs: jobs)), !claimed.isEmpty else {
+                await Scale.pause(20)
+                continue
+            }
+            await withTaskGroup(of: Void.self) { [store] group in
+                for job in claimed {
+                    group.addTask {
+                        let ended = try? await store.complete(job.token, with: .succeeded(output), timings: nil)
+                        if let job = ended ?? nil { tally.ended(job, writing: nil) }
+                    }
+                }
             }
         }
     }
