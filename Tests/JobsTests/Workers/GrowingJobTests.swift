@@ -111,6 +111,25 @@ struct GrowingJobTests {
         await pool.drain(within: .seconds(1))
     }
 
+    @Test("what two workers say of it at once is kept in the order in which it came to be")
+    func order() async throws {
+        for _ in 0..<60 {
+            let (backlog, pool, _, gate) = try begin()
+            let job = try await backlog.submit(.sample(parts: 100))
+            gate.open(for: 4)
+            await gate.waitForArrivals(5)
+            // All that is known is done and told of, and one waits for more: but for the dispatcher nothing is pending.
+            _ = await pool.crew.reaches(
+                { $0.pending == 1 && $0.jobs.values.allSatisfy { $0.partsDone == 4 } },
+                until: MonotonicTime(nanoseconds: .max))
+            let shown = try #require(try await backlog.job(job.id))
+            #expect(shown.note == [4] && shown.partsDone == 40)
+            gate.openForGood()
+            #expect(try await backlog.waitForEnd(job.id, timeout: .seconds(1))?.status == .succeeded)
+            await pool.drain(within: .seconds(1))
+        }
+    }
+
     @Test("a pool that leaves stops it, and it is queued again")
     func leaves() async throws {
         let (backlog, pool, processor, gate) = try begin()
