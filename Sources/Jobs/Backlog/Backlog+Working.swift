@@ -77,12 +77,18 @@ extension Backlog {
         return renewals
     }
 
-    /// Keeps what a worker says of a running job.
-    func note(_ standing: JobStanding, of job: JobID) { state.withLock { $0.standings[job] = standing } }
+    /// Keeps what a worker says of a running job; nil where it is somebody else's now. Called with the crew's lock, which nobody takes who has the backlog's.
+    func note(_ standing: JobStanding?, of job: JobID) { state.withLock { $0.standings[job] = standing } }
 
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
         defer { watchers.ring(token.job) }
-        if hasLongJobs.load(ordering: .relaxed) { state.withLock { $0.apart[token.job]?.partsDone = partsDone } }
+        if hasLongJobs.load(ordering: .relaxed) {
+            // Two tasks may tell of one job in any order.
+            state.withLock { state in
+                guard let known = state.apart[token.job]?.partsDone, known < partsDone else { return }
+                state.apart[token.job]?.partsDone = partsDone
+            }
+        }
         return try await store.reportProgress(token, partsDone: partsDone)
     }
 

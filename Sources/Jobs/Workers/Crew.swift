@@ -231,6 +231,8 @@ extension Crew {
             state.jobs[token]?.workerTime += time
             state.desks[worker] = nil
             let report = state.takeIn(result, of: token, by: processor, now: now)
+            // In here, where steps are in order: an older one would stand until the next, or be left behind by the job's end.
+            if case .progress(_, _, let standing?, _) = report { backlog.note(standing, of: token.job) }
             // Before a job that is tried alone can get a step: what it ends is nobody else's doing.
             if state.schedule.alone != nil { workLog?.end(worker: worker) }
             if report != nil { state.pending += 1 }

@@ -168,6 +168,7 @@ extension WorkerPool {
         case .cancelRequested: if let report = crew.cancel(token.job) { send(report) }
         case .lost:
             crew.giveUp(token)
+            backlog.note(nil, of: token.job)
             backlog.bell.ring()
         }
     }
@@ -175,11 +176,10 @@ extension WorkerPool {
     /// Has a task tell the backlog, and rings if a job has left the crew.
     func send(_ report: CrewReport) {
         switch report {
-        case .progress(let token, let partsDone, let standing, let trial):
+        case .progress(let token, let partsDone, _, let trial):
             if trial == .over {
                 logger.notice("a job that was tried alone has gone on", metadata: ["job": "\(token.job)"])
             }
-            if let standing { backlog.note(standing, of: token.job) }
             Task {
                 await tell(progress: partsDone, of: token)
                 // Others were held back until it went on.
