@@ -29,6 +29,15 @@ struct AnnotationTests {
         #expect(read["v=a__#1_label_B2-G-0"] == [interval(2, 310..<515), interval(6, 790..<1045)])
     }
 
+    @Test("an apostrophe before what would be a formula is none of the name")
+    func noFormula() throws {
+        let read = try Annotations(
+            text("video,label,start,end\n'+1,'=fall,30,60\n'tis,fall,1,2\n"),
+            spelling: LabelSpelling(classes: ["normal", "=fall", "fall"]))
+        #expect(read["+1"] == [interval(1, 30..<60)])
+        #expect(read["'tis"] == [interval(2, 1..<2)])
+    }
+
     @Test("a table of one's own has frames, seconds, or clock times")
     func ownTable() throws {
         let spelling = LabelSpelling(classes: ["normal", "fall", "fire"])

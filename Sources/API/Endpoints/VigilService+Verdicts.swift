@@ -106,13 +106,13 @@ struct VerdictsDocument {
     ///
     /// - Parameter name: what the job is called, which is its video's file
     func table(of name: String?) -> [UInt8] {
-        let video = name.map { Self.stem(of: $0) } ?? job.description
+        let video = ScoreTableText.noFormula(name.map { Self.stem(of: $0) } ?? job.description)
         var rows = [["video", "label", "start", "end"]]
         for verdict in verdicts.all where verdict.kind == .trueAlarm {
             let frames = (
                 verdict.range.lowerBound * Self.framesPerSnippet, verdict.range.upperBound * Self.framesPerSnippet
             )
-            rows.append([video, verdict.label ?? "", "\(frames.0)", "\(frames.1)"])
+            rows.append([video, ScoreTableText.noFormula(verdict.label ?? ""), "\(frames.0)", "\(frames.1)"])
         }
         if rows.count == 1, !verdicts.all.isEmpty { rows.append([video, "normal", "", ""]) }
         return rows.flatMap { ScoreTableText.row($0) }

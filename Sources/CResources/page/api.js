@@ -39,10 +39,23 @@ export async function ask(path, { method = 'GET', accept = 'application/json', s
     throw new Refusal({ title: 'The server does not answer', detail: '', status: 0 });
   }
   if (answer.ok || answer.status === 304) return answer;
-  throw refusal(answer.status, await answer.text(), answer.headers.get('Retry-After'));
+  throw refusal(answer.status, await answer.text().catch(() => ''), answer.headers.get('Retry-After'));
 }
 
-export const json = async (path, options) => (await ask(path, options)).json();
+/** What an answer's body says, `as` json, text, blob or arrayBuffer: one that was cut off, or is a proxy's, is a Refusal too. */
+export async function read(answer, as = 'json') {
+  try {
+    return await answer[as]();
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new Refusal({ title: 'The answer broke off', detail: 'The server closed the connection, or something before it answered.', status: 0 });
+  }
+}
+
+export const json = async (path, options) => read(await ask(path, options));
+
+/** Whether what was refused may go well in a while. */
+export const isPassing = (error) => error instanceof Refusal && [0, 429, 500, 502, 503, 504].includes(error.status);
 
 /** Who is signed in, as the server says: the browser sends a cookie that no script sees. */
 export const session = () => json('/session');
@@ -77,7 +90,7 @@ export function submit(body, query, { type, idempotency, progress, signal }) {
   });
 }
 
-const pause = (milliseconds, signal) =>
+export const pause = (milliseconds, signal) =>
   new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);
     signal.addEventListener('abort', () => (clearTimeout(timer), resolve()));
@@ -125,7 +138,7 @@ export async function follow(path, heard, signal) {
       if (signal.aborted) return;
       // A mistake of this page is none of the connection's.
       if (error === fault) throw error;
-      if (error instanceof Refusal && error.status >= 400 && ![429, 500, 502, 503, 504].includes(error.status)) throw error;
+      if (error instanceof Refusal && !isPassing(error)) throw error;
       wait = (error.retryAfter ?? 2) * 1000;
     }
     await pause(wait, signal);

@@ -1,7 +1,7 @@
 // What is shown by the address: #/, #/jobs, #/job/ID?…, #/batch/ID, #/server; the theme; who is signed in.
 
 import { Refusal, ask, session, signIn, signOut } from './api.js';
-import { el, forgetColours } from './dom.js';
+import { el, forgetColours, keep, kept } from './dom.js';
 import { forgetColours as forgetHeat } from './heat.js';
 import { jobView } from './job.js';
 import { batchView, jobsView } from './lists.js';
@@ -22,7 +22,7 @@ function address() {
 
 async function show({ anew = false } = {}) {
   const place = address();
-  if (location.hash === '#main' || (who.key_needed && !who.key)) return;
+  if (who.key_needed && !who.key) return;
   if (!anew && current && shown === place.path) {
     current.moved?.(place.query);
     return;
@@ -36,10 +36,12 @@ async function show({ anew = false } = {}) {
     if (isHere) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  const view = views[place.name];
+  const view = Object.hasOwn(views, place.name) ? views[place.name] : null;
   // An id is letters and digits; anything else would be a path of the server's.
   if (!view || !/^[0-9A-Za-z]*$/.test(place.id)) {
     main.replaceChildren(el('h1', {}, 'Nothing here'), el('p', {}, el('a', { href: '#/' }, 'To the start')));
+    document.title = 'Nothing here · Vigil';
+    if (!isFirst) main.focus({ preventScroll: true });
     return;
   }
   const begun = view({ id: place.id, query: place.query, trouble });
@@ -90,7 +92,9 @@ door.querySelector('form').addEventListener('submit', async (event) => {
   try {
     signed(await signIn(key.value.trim()));
     door.close();
-    show({ anew: true });
+    // What was filled in stays.
+    if (current?.signed) current.signed();
+    else show({ anew: true });
     state();
   } catch (error) {
     said.textContent = error.status === 401 ? 'That is no key of this server, or one that is not good any more.' : error.message || error.title;
@@ -119,7 +123,7 @@ async function begin() {
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const theme = document.getElementById('theme');
 function dress() {
-  const chosen = localStorage.getItem('vigil-theme');
+  const chosen = kept('vigil-theme');
   document.documentElement.dataset.theme = chosen ?? (dark.matches ? 'dark' : 'light');
   theme.textContent = `Theme: ${chosen ?? 'auto'}`;
   forgetColours();
@@ -127,12 +131,17 @@ function dress() {
   current?.dressed?.();
 }
 theme.addEventListener('click', () => {
-  const next = { auto: 'light', light: 'dark', dark: 'auto' }[localStorage.getItem('vigil-theme') ?? 'auto'];
-  if (next === 'auto') localStorage.removeItem('vigil-theme');
-  else localStorage.setItem('vigil-theme', next);
+  const next = { auto: 'light', light: 'dark', dark: 'auto' }[kept('vigil-theme') ?? 'auto'];
+  keep('vigil-theme', next === 'auto' ? null : next);
   dress();
 });
 dark.addEventListener('change', dress);
+
+// The address is the view's, so that the way to the content is none of its own.
+document.querySelector('.skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  main.focus();
+});
 
 // Whether the server is well
 

@@ -14,6 +14,25 @@ export function el(tag, properties = {}, ...children) {
   return element;
 }
 
+/** What the browser keeps under a name, where it keeps anything. */
+export function kept(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+/** Has it keep that; nothing for null. */
+export function keep(name, value) {
+  try {
+    if (value === null) localStorage.removeItem(name);
+    else localStorage.setItem(name, value);
+  } catch {
+    // It counts as long as the page is open.
+  }
+}
+
 /** Says something to who can't see it. */
 export function announce(text) {
   const place = document.getElementById('said');

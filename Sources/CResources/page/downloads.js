@@ -1,6 +1,6 @@
 // What can be taken away: the server's own answers, tables, subtitles, and a report that needs no server.
 
-import { Refusal, ask } from './api.js';
+import { Refusal, ask, json, read } from './api.js';
 import { clock, count, el, many, percent, roundStep, save, score, sentence } from './dom.js';
 import { judged, progress, words } from './review.js';
 
@@ -151,7 +151,7 @@ async function pictures(job, events) {
     const best = inside.sort((a, b) => b.score - a.score)[0];
     if (!best) return null;
     try {
-      const blob = await (await ask(best.thumbnail, { accept: 'image/jpeg' })).blob();
+      const blob = await read(await ask(best.thumbnail, { accept: 'image/jpeg' }), 'blob');
       const url = await new Promise((resolve) => {
         const reader = new FileReader();
         reader.addEventListener('load', () => resolve(reader.result));
@@ -170,7 +170,7 @@ async function pictures(job, events) {
 /** Buttons for all of them. `now()` gives what is shown at the moment. */
 export function downloads(job, now, failed) {
   const name = (job.name ?? job.id).replace(/\.[A-Za-z0-9]+$/, '').replace(/[^\p{L}\p{N}._-]+/gu, '_');
-  const get = async (accept, ending, content = (answer) => answer.blob(), path = '') => {
+  const get = async (accept, ending, content = (answer) => read(answer, 'blob'), path = '') => {
     try {
       const answer = await ask(`/jobs/${job.id}${path}`, { accept });
       save(`${name}.${ending}`, await content(answer), accept);
@@ -182,11 +182,11 @@ export function downloads(job, now, failed) {
   const why = timed ? 'needs frames a second, or the video beside' : undefined;
   const button = (label, action, disabled = false) => el('button', { type: 'button', onclick: action, disabled, title: disabled ? why : undefined }, label);
   return el('div', { class: 'row' },
-    button('JSON', () => get('application/json', 'json', async (answer) => withVerdicts(await answer.text(), await (await ask(`/jobs/${job.id}/verdicts`)).json()))),
+    button('JSON', () => get('application/json', 'json', async (answer) => withVerdicts(await read(answer, 'text'), await json(`/jobs/${job.id}/verdicts`)))),
     button('npy', () => get('application/x-npy', 'npy')),
     button('Scores, CSV', () => save(`${name}.scores.csv`, scoresCSV(now().scores), 'text/csv')),
     button('Events, CSV', () => save(`${name}.events.csv`, eventsCSV(now().events, now().seconds, now().review), 'text/csv')),
-    button('Verdicts, CSV', () => get('text/csv', 'annotations.csv', (answer) => answer.blob(), '/verdicts')),
+    button('Verdicts, CSV', () => get('text/csv', 'annotations.csv', (answer) => read(answer, 'blob'), '/verdicts')),
     button('SRT', () => save(`${name}.srt`, subtitles(now().events, now().seconds), 'application/x-subrip'), timed),
     button('VTT', () => save(`${name}.vtt`, captions(now().events, now().seconds), 'text/vtt'), timed),
     button('Report', async () => {

@@ -1,8 +1,8 @@
 // A job: its way through the queue, its curve as it grows, and then what is in it.
 
 import { againForm } from './again.js';
-import { Refusal, ask, at, follow, json } from './api.js';
-import { announce, clock, count, duration, el, many, nextFrame, percent, score, sentence, when } from './dom.js';
+import { Refusal, ask, at, follow, isPassing, json, pause, read } from './api.js';
+import { announce, clock, count, duration, el, keep, kept, many, nextFrame, percent, score, sentence, when } from './dom.js';
 import { downloads } from './downloads.js';
 import { chip } from './lists.js';
 import { Drafts, Missed, Overtaken, Precisions, Review, judged, judgement, progress, sayingOf, words } from './review.js';
@@ -35,11 +35,12 @@ class JobView {
     this.marks = el('div', { class: 'row' });
     this.actions = el('div', { class: 'row' });
     this.notices = el('div', { class: 'layout' });
+    this.failures = el('div');
     this.waiting = el('section', { class: 'card', 'aria-label': 'Progress' }, el('p', { class: 'muted' }, 'Fetching…'));
     this.result = el('div', { class: 'layout', hidden: true });
     this.elements = [
       el('div', { class: 'row spread' }, el('div', { class: 'layout' }, this.heading, this.marks), this.actions),
-      this.notices, this.waiting, this.result,
+      this.notices, this.failures, this.waiting, this.result,
     ];
     this.refresh = nextFrame(() => this.paint());
     this.timeline = new Timeline({
@@ -54,6 +55,13 @@ class JobView {
     this.buildResult();
     this.keys = (event) => this.key(event);
     document.addEventListener('keydown', this.keys);
+    // A note that is left is said by the press on what is made anew by that: not before the press is over.
+    this.why.addEventListener('pointerdown', () => (this.isPressing = true));
+    this.released = () => setTimeout(() => {
+      this.isPressing = false;
+      if (this.isWhyOld) this.paintWhy();
+    });
+    for (const kind of ['pointerup', 'pointercancel']) window.addEventListener(kind, this.released);
     this.load(asked);
   }
 
@@ -63,6 +71,7 @@ class JobView {
     clearTimeout(this.writing);
     clearTimeout(this.listing);
     document.removeEventListener('keydown', this.keys);
+    for (const kind of ['pointerup', 'pointercancel']) window.removeEventListener(kind, this.released);
     this.timeline.close();
     this.video.release();
   }
@@ -86,7 +95,7 @@ class JobView {
     if (this.cut.leave !== null && this.cut.leave > this.cut.threshold) this.cut.leave = this.cut.threshold;
     this.wanted = { from: number('from', 0, 1e12), to: number('to', 0, 1e12), at: number('at', 0, 1e12) };
     this.hiddenLabels = new Set((query.get('hide') ?? '').split(',').filter(Boolean));
-    if (['time', 'snippets', 'frames'].includes(query.get('unit'))) this.timeline.unit = query.get('unit');
+    this.timeline.unit = ['snippets', 'frames'].includes(query.get('unit')) ? query.get('unit') : 'time';
     this.otherID = query.get('with') ?? '';
   }
 
@@ -94,6 +103,10 @@ class JobView {
     const before = this.otherID;
     this.read(query);
     this.fillControls();
+    if (this.scores) {
+      this.hideLabels();
+      if (this.wanted.from === undefined) this.timeline.look(0, this.scores.snippets);
+    }
     this.applyWanted();
     if (this.otherID !== before) this.loadOther();
     this.refresh();
@@ -149,11 +162,20 @@ class JobView {
     if (['queued', 'running'].includes(this.job.status)) this.listen();
   }
 
+  /** What could not be done, until something else is. */
   fail(error) {
     if (this.ending.signal.aborted) return;
     if (!(error instanceof Refusal)) throw error;
-    this.notices.append(this.trouble(error));
-    this.waiting.hidden = true;
+    this.failures.replaceChildren(this.trouble(error));
+    if (!this.job || this.isOver) this.waiting.hidden = true;
+  }
+
+  /** Somebody has signed in again. */
+  signed() {
+    this.failures.replaceChildren();
+    if (!this.job) this.load(this.ask());
+    else if (this.isOver && ['queued', 'running'].includes(this.job.status)) this.listen();
+    else if (this.job.result) this.loadReview();
   }
 
   /** What the server says of the job. */
@@ -163,9 +185,13 @@ class JobView {
     this.title = job.name ?? 'Job';
     document.title = `${this.title} · Vigil`;
     this.heading.textContent = job.name ?? `Job ${job.id}`;
-    this.marks.replaceChildren(chip(job.status), el('span', { class: 'muted' }, [
-      job.model, job.snippets ? many(job.snippets, 'snippet') : null, when(job.created_at),
-    ].filter(Boolean).join(' · ')), ...(job.batch ? [el('a', { href: `#/batch/${job.batch}` }, 'its batch')] : []));
+    const facts = [job.model, job.snippets ? many(job.snippets, 'snippet') : null, when(job.created_at)].filter(Boolean).join(' · ');
+    const marks = `${job.status} ${facts}`;
+    // What says the same is left alone: it may have the focus.
+    if (this.shownMarks !== marks) {
+      this.shownMarks = marks;
+      this.marks.replaceChildren(chip(job.status), el('span', { class: 'muted' }, facts), ...(job.batch ? [el('a', { href: `#/batch/${job.batch}` }, 'its batch')] : []));
+    }
     this.showActions();
     this.showNotices();
     this.showWaiting();
@@ -200,10 +226,18 @@ class JobView {
   async drop() {
     const isLive = ['queued', 'running'].includes(this.job.status);
     if (!isLive && !window.confirm('Forget this job and its scores?')) return;
+    this.failures.replaceChildren();
     try {
+      if (isLive) {
+        // To delete one that has ended meanwhile would forget it, which nobody asked for.
+        const now = await this.ask();
+        if (!['queued', 'running'].includes(now.status)) return this.took(now);
+      }
       const answer = await ask(`/jobs/${this.id}`, { method: 'DELETE' });
-      if (answer.status === 204) location.hash = '#/jobs';
-      else this.took(await answer.json());
+      const job = answer.status === 204 ? null : await read(answer);
+      if (this.ending.signal.aborted) return;
+      if (job) this.took(job);
+      else location.hash = '#/jobs';
     } catch (error) {
       this.fail(error);
     }
@@ -248,13 +282,36 @@ class JobView {
   }
 
   async listen() {
+    this.isOver = false;
     this.askAgain();
     try {
       await follow(`/jobs/${this.id}/events`, (kind, data) => this.heard(kind, data), this.ending.signal);
-      if (!this.ending.signal.aborted) this.took(await this.ask());
+      const job = this.ending.signal.aborted ? null : await this.askLast();
+      this.hush();
+      if (job) this.took(job);
     } catch (error) {
+      this.hush();
       this.fail(error);
     }
+  }
+
+  /** The job as it has ended, however often that has to be asked for. */
+  async askLast() {
+    while (!this.ending.signal.aborted) {
+      try {
+        return await this.ask();
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        await pause((error.retryAfter ?? 2) * 1000, this.ending.signal);
+      }
+    }
+    return null;
+  }
+
+  /** Asks no more how far it is; an answer that is still to come is late. */
+  hush() {
+    this.isOver = true;
+    clearTimeout(this.poll);
   }
 
   heard(kind, data) {
@@ -265,7 +322,8 @@ class JobView {
       this.showWaiting();
     } else if (kind === 'scores') {
       const room = Math.max(data.end, this.job.snippets ?? Math.floor((this.job.progress?.frames_expected ?? 0) / 16));
-      if (!this.scores) this.showScores(new Scores(room, data.fine.labels));
+      // Another model has other labels: what came of the one before is none of it.
+      if (String(this.scores?.labels) !== String(data.fine.labels)) this.showScores(new Scores(room, data.fine.labels));
       else if (data.end > this.scores.snippets) this.showScores(this.scores.grown(room));
       this.scores.add(data.start, data.coarse, data.fine.scores);
       this.timeline.changed();
@@ -279,11 +337,11 @@ class JobView {
       if (this.ending.signal.aborted || !['queued', 'running'].includes(this.job.status)) return;
       try {
         const job = await this.ask();
-        if (['queued', 'running'].includes(job.status)) this.took(job);
+        if (!this.isOver && ['queued', 'running'].includes(job.status)) this.took(job);
       } catch {
         // The stream of events finds out what is wrong.
       }
-      this.askAgain();
+      if (!this.isOver) this.askAgain();
     }, document.hidden ? 5000 : 1000);
   }
 
@@ -321,8 +379,8 @@ class JobView {
     const zoom = (label, text, action) => el('button', { type: 'button', 'aria-label': label, title: label, onclick: action }, text);
     this.toggles = el('div', { class: 'toggles', role: 'group', 'aria-label': 'Classes shown' });
     this.single = el('input', {
-      type: 'checkbox', id: 'single', checked: localStorage.getItem('vigil-keys') !== 'off',
-      onchange: () => localStorage.setItem('vigil-keys', this.single.checked ? 'on' : 'off'),
+      type: 'checkbox', id: 'single', checked: kept('vigil-keys') !== 'off',
+      onchange: () => keep('vigil-keys', this.single.checked ? 'on' : 'off'),
     });
     const keys = [['← →', 'a snippet back, forth; with Shift a tenth of what is shown'], ['↑ ↓', 'threshold'], ['+ −', 'zoom at the cursor'], ['0', 'all'],
       ['Page ↑ ↓', 'move on'], ['J K', 'event before, event after'], ['L', 'loop the event'], ['T F', 'true alarm, false alarm; once more takes it back'], ['Space', 'play, pause'],
@@ -368,7 +426,7 @@ class JobView {
     const wasShown = this.scores !== undefined;
     this.scores = scores;
     this.result.hidden = false;
-    this.timeline.hidden = new Set(scores.labels.map((label, index) => (this.hiddenLabels.has(label) ? index : -1)).filter((index) => index >= 0));
+    this.timeline.hidden = this.hiddenPlaces();
     const { from, to, scores: before } = this.timeline;
     this.timeline.show(scores);
     // Who looked at all looks at all of what there is now.
@@ -392,6 +450,18 @@ class JobView {
     this.paint();
   }
 
+  /** The places of the labels that are not shown. */
+  hiddenPlaces() {
+    return new Set(this.scores.labels.map((label, index) => (this.hiddenLabels.has(label) ? index : -1)).filter((index) => index >= 0));
+  }
+
+  /** Shows and hides lanes as the address says, and their buttons. */
+  hideLabels() {
+    this.timeline.hidden = this.hiddenPlaces();
+    [...this.toggles.querySelectorAll('button')].forEach((button, index) => button.setAttribute('aria-pressed', `${!this.timeline.hidden.has(index)}`));
+    this.timeline.resize();
+  }
+
   finished() {
     if (this.ending.signal.aborted) return;
     const { job } = this;
@@ -409,9 +479,11 @@ class JobView {
         fact('Arithmetic', `${result.provenance.compute}, ${result.provenance.kernels}`), fact('Job', el('code', {}, job.id))));
     this.offerDownloads();
     this.shots.show(result.segments, this.timeline);
-    this.again.replaceChildren(againForm(job, () => this.cut, this.trouble));
+    this.again.replaceChildren(againForm(job, () => this.cut, this.trouble, this.ending.signal));
     announce(`Scored. ${many(cutEvents(this.scores, this.cut).length, 'event')}.`);
     if (this.otherID) this.loadOther();
+    // One that was opened before there was a time to a snippet.
+    if (this.video.isOpen) this.videoOpened();
     this.loadReview();
   }
 
@@ -533,6 +605,8 @@ class JobView {
   }
 
   paintWhy() {
+    this.isWhyOld = this.isPressing;
+    if (this.isPressing) return;
     const { selected: event, scores, timeline } = this;
     if (!event) {
       this.why.replaceChildren(el('h2', { id: 'why-title' }, 'Why an event'), el('p', { class: 'muted' }, 'Choose an event to see what speaks for it.'));
@@ -598,6 +672,7 @@ class JobView {
 
   async judgeStretch(event, verdict, note, label) {
     this.told = '';
+    this.failures.replaceChildren();
     const isShown = this.events.includes(event);
     // Whatever comes of it, what was filled in is there to be said again.
     if (isShown && verdict) this.drafts.fill(event, { note, label });
@@ -620,7 +695,7 @@ class JobView {
     if (!this.job?.result) return;
     const now = judged(this.events, this.review);
     const isBegun = this.review.verdicts.length > 0;
-    this.missed ??= new Missed(this.scores.labels, () => Math.floor(this.timeline.cursor ?? 0), (stretch, verdict) => this.judgeStretch(stretch, verdict));
+    this.missed ??= new Missed(this.scores, () => Math.floor(this.timeline.cursor ?? 0), (stretch, verdict) => this.judgeStretch(stretch, verdict));
     this.missed.show(this.events, this.review.verdicts, (snippet) => this.timeline.text(snippet));
     this.reviewSaid ??= el('div');
     this.reviewSaid.replaceChildren(this.told ? el('p', { class: 'notice' }, this.told) : '', el('p', {}, progress(now)), isBegun ? this.precisions.table(this.scores, this.cut, this.review, now) : '');
@@ -685,13 +760,14 @@ class JobView {
       this.video.seek(this.selected.start * each);
       return;
     }
-    this.timeline.place(seconds / each, { follow: !this.video.player.paused });
+    // A player's times are whole microseconds, which may be just before the snippet that was sought.
+    this.timeline.place(seconds / each + 1e-3, { follow: !this.video.player.paused });
   }
 
   videoOpened() {
     if (!this.scores) return;
     // Without frames a second the scores are taken to be of the whole video.
-    if (!this.scores.secondsPerSnippet) this.timeline.seconds = this.video.seconds / this.scores.snippets;
+    if (this.job.result && Number.isFinite(this.video.seconds)) this.timeline.seconds = this.video.seconds / this.scores.snippets;
     this.timeline.changed();
     this.paint();
     this.offerDownloads();
@@ -720,7 +796,7 @@ class JobView {
   // Another job over it
 
   async findOthers() {
-    if (this.lookedForOthers || !this.job) return;
+    if (this.lookedForOthers || !this.job?.result) return;
     this.lookedForOthers = true;
     try {
       const page = await json('/jobs?status=succeeded&limit=200', { signal: this.ending.signal });
@@ -729,8 +805,9 @@ class JobView {
       for (const job of fitting) {
         if (job.id !== this.otherID) this.other.append(el('option', { value: job.id }, `${job.name ?? job.id}, ${job.model}`));
       }
-      if (!fitting.length) this.otherSaid.textContent = 'No other job has as many snippets.';
+      if (!fitting.length) this.otherSaid.textContent = page.next ? 'None of the newest 200 jobs has as many snippets.' : 'No other job has as many snippets.';
     } catch (error) {
+      this.lookedForOthers = false;
       this.fail(error);
     }
   }
@@ -738,9 +815,12 @@ class JobView {
   async loadOther() {
     this.timeline.other = null;
     this.otherSaid.textContent = '';
-    if (this.otherID) {
+    const wanted = this.otherID;
+    if (wanted) {
       try {
-        const job = await json(`/jobs/${encodeURIComponent(this.otherID)}`, { signal: this.ending.signal });
+        const job = await json(`/jobs/${encodeURIComponent(wanted)}`, { signal: this.ending.signal });
+        // Another was chosen meanwhile.
+        if (this.otherID !== wanted) return;
         if (!job.result || job.snippets !== this.job.snippets) throw new Refusal({ title: 'That job has no scores of as many snippets' });
         if (![...this.other.options].some((option) => option.value === job.id)) {
           this.other.append(el('option', { value: job.id }, `${job.name ?? job.id}, ${job.model}`));
@@ -750,7 +830,7 @@ class JobView {
         const { most, mean } = differenceOf(this.scores, this.timeline.other);
         this.otherSaid.textContent = `Scores differ by ${score(mean)} in the mean, by ${score(most)} at most.`;
       } catch (error) {
-        if (this.ending.signal.aborted) return;
+        if (this.ending.signal.aborted || this.otherID !== wanted) return;
         this.otherSaid.textContent = error.message || error.title;
       }
     }

@@ -1,6 +1,6 @@
 // All jobs with filters; a batch as a grid of small curves.
 
-import { ask, json } from './api.js';
+import { ask, isPassing, json, read } from './api.js';
 import { colour, count, duration, el, many, nextFrame, score, when } from './dom.js';
 import { Pyramid } from './pyramid.js';
 import { readArray } from './scores.js';
@@ -19,7 +19,7 @@ export function jobTable(jobs) {
   return el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Table of jobs' }, el('table', {},
     el('thead', {}, el('tr', {}, ['Name', 'Status', ''].map((text) => el('th', { scope: 'col' }, text || el('span', { class: 'unseen' }, 'Progress'))),
       el('th', { scope: 'col', class: 'number wide' }, 'Snippets'), el('th', { scope: 'col', class: 'wide' }, 'Model'), el('th', { scope: 'col', class: 'wide' }, 'Made'))),
-    el('tbody', {}, jobs.map((job) => el('tr', {},
+    el('tbody', {}, jobs.map((job) => el('tr', { 'data-job': job.id },
       el('td', {}, el('a', { href: `#/job/${job.id}` }, nameOf(job)), job.batch ? [' ', el('a', { class: 'small', href: `#/batch/${job.batch}` }, 'batch')] : null),
       el('td', {}, chip(job.status)),
       el('td', { class: 'muted small' }, progressOf(job)),
@@ -43,6 +43,8 @@ export function jobsView({ query, trouble }) {
   const more = el('button', { type: 'button', hidden: true, onclick: () => load(next) }, 'Older jobs');
   const table = el('div', { 'aria-live': 'off' });
   const found = el('p', { class: 'muted small', role: 'status' });
+  const refused = el('div');
+  let asks = 0;
 
   function refilter() {
     const chosen = new URLSearchParams();
@@ -59,8 +61,13 @@ export function jobsView({ query, trouble }) {
     if (since.value) asked.set('created_after', new Date(since.value).toISOString());
     if (cursor) asked.set('cursor', cursor);
     clearTimeout(timer);
+    asks += 1;
+    const turn = asks;
     try {
       const page = await json(`/jobs?${asked}`, { signal: ending.signal });
+      // What was asked since then is what is wanted.
+      if (turn !== asks) return;
+      refused.replaceChildren();
       jobs = cursor ? [...jobs, ...page.jobs] : page.jobs;
       next = page.next;
       paint();
@@ -70,17 +77,20 @@ export function jobsView({ query, trouble }) {
         else load(null);
       }, jobs.some((job) => ['queued', 'running'].includes(job.status)) ? 2000 : 15000);
     } catch (error) {
-      if (!ending.signal.aborted) table.replaceChildren(trouble(error));
+      if (ending.signal.aborted || turn !== asks) return;
+      refused.replaceChildren(trouble(error));
+      if (isPassing(error)) timer = setTimeout(() => load(cursor), (error.retryAfter ?? 5) * 1000);
     }
   }
 
   function paint() {
     const text = words.value.trim().toLowerCase();
     const fitting = jobs.filter((job) => !text || nameOf(job).toLowerCase().includes(text) || job.id.toLowerCase().includes(text));
-    const focused = document.activeElement?.getAttribute?.('href');
+    const focused = table.contains(document.activeElement) ? document.activeElement.getAttribute('href') : null;
+    const row = focused && document.activeElement.closest('tr')?.dataset.job;
     table.replaceChildren(fitting.length ? jobTable(fitting) : el('p', { class: 'muted' }, 'No such jobs.'));
     // The list is made anew while somebody goes through it by keys.
-    if (focused) table.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+    if (row) table.querySelector(`tr[data-job="${row}"] a[href="${CSS.escape(focused)}"]`)?.focus();
     more.hidden = !next;
     found.textContent = `${many(fitting.length, 'job')}${next ? ', and older ones' : ''}`;
   }
@@ -93,8 +103,14 @@ export function jobsView({ query, trouble }) {
       el('h1', {}, 'Jobs'),
       el('section', { class: 'card', 'aria-label': 'Filters' }, el('div', { class: 'filters' },
         filter('filter-words', 'Search', words), filter('filter-status', 'Status', status), filter('filter-model', 'Model', model), filter('filter-since', 'Since', since))),
-      el('section', { class: 'card', 'aria-label': 'Jobs' }, found, table, more),
+      el('section', { class: 'card', 'aria-label': 'Jobs' }, refused, found, table, more),
     ],
+    moved: (now) => {
+      status.value = now.get('status') ?? '';
+      model.value = now.get('model') ?? '';
+      load(null);
+    },
+    signed: () => load(null),
     close: () => {
       ending.abort();
       clearTimeout(timer);
@@ -121,18 +137,22 @@ export function batchView({ id, trouble }) {
     const cell = cells.get(job);
     try {
       const answer = await ask(`/jobs/${job}`, { accept: 'application/x-npy', signal: ending.signal });
-      const { rows, columns, values } = readArray(await answer.arrayBuffer());
+      const { rows, columns, values } = readArray(await read(answer, 'arrayBuffer'));
       cell.curve = Float32Array.from({ length: rows }, (_, row) => values[row * columns]);
       cell.draw();
       cell.peak.textContent = `highest ${score(cell.curve.reduce((a, b) => Math.max(a, b), 0))}`;
     } catch (error) {
-      if (!ending.signal.aborted) cell.peak.textContent = 'its scores can\'t be had';
+      if (ending.signal.aborted) return;
+      cell.peak.textContent = 'its scores can\'t be had';
+      if (isPassing(error)) setTimeout(() => ending.signal.aborted || unseen.observe(cell.element), (error.retryAfter ?? 3) * 1000);
     }
   }
 
   async function load() {
+    clearTimeout(timer);
     try {
       const batch = await json(`/batches/${id}`, { signal: ending.signal });
+      place.replaceChildren();
       const counts = Object.entries(batch.counts).filter(([, number]) => number);
       said.replaceChildren(chip(batch.status), ` ${counts.map(([status, number]) => `${count(number)} ${status}`).join(', ')}`);
       for (const job of batch.jobs) {
@@ -156,13 +176,16 @@ export function batchView({ id, trouble }) {
       }
       if (['queued', 'running'].includes(batch.status)) timer = setTimeout(load, batch.jobs.length > 500 ? 5000 : 1200);
     } catch (error) {
-      if (!ending.signal.aborted) place.replaceChildren(trouble(error));
+      if (ending.signal.aborted) return;
+      place.replaceChildren(trouble(error));
+      if (isPassing(error)) timer = setTimeout(load, (error.retryAfter ?? 5) * 1000);
     }
   }
 
   load();
   return {
     title: 'Batch',
+    signed: load,
     elements: [el('div', { class: 'row spread' }, el('h1', {}, 'Batch'), compare), said, place, grid],
     dressed: () => cells.forEach((cell) => cell.draw()),
     close: () => {

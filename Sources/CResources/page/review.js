@@ -1,7 +1,7 @@
 // What reviewers say of events: kept with the job, and summed up as how good each threshold would be.
 
-import { Refusal, ask, json } from './api.js';
-import { el, many, percent, when } from './dom.js';
+import { Refusal, ask, json, read } from './api.js';
+import { count, el, many, percent, when } from './dom.js';
 import { cutEvents } from './scores.js';
 
 export const words = { true_alarm: 'true alarm', false_alarm: 'false alarm' };
@@ -60,7 +60,7 @@ export class Review {
         const answer = await ask(this.path, {
           method: 'PUT', body: JSON.stringify({ verdicts }), fields: { 'Content-Type': 'application/json', 'If-Match': `"${this.revision}"` },
         });
-        ({ verdicts: this.verdicts, revision: this.revision } = await answer.json());
+        ({ verdicts: this.verdicts, revision: this.revision } = await read(answer));
         return;
       } catch (error) {
         if (!(error instanceof Refusal) || error.status !== 412 || turn === 5) throw error;
@@ -180,28 +180,49 @@ export function judgement({ event, said, draft, labels }, { say, typed, leave })
 
 /** Where what no event shows is said: a stretch and its class. `now()` gives where the cursor is; `say(stretch, verdict)` does it. */
 export class Missed {
-  constructor(labels, now, say) {
+  constructor({ labels, snippets }, now, say) {
     this.say = say;
-    const place = (id, name) => el('input', { id, type: 'number', min: 0, step: 1, 'aria-label': name });
-    const [from, to] = [place('missed-from', 'First snippet'), place('missed-to', 'Last snippet')];
+    this.snippets = snippets;
+    const place = (id) => el('input', { id, type: 'number', min: 0, max: snippets - 1, step: 1, 'aria-describedby': 'missed-said' });
+    const [from, to] = [place('missed-from'), place('missed-to')];
+    const named = (input, text) => el('label', { htmlFor: input.id }, text);
     const here = (input, text) => el('button', { type: 'button', onclick: () => (input.value = now()) }, text);
     const label = el('select', { id: 'missed-label' }, labels.slice(1).map((value) => el('option', { value }, value)));
     const add = () => {
-      const [start, last] = [from, to].map((input) => Math.floor(Number(input.value)));
-      if (from.value && to.value && start >= 0 && last >= start) say({ start, end: last + 1, label: label.value }, 'true_alarm');
+      const [start, last] = [from, to].map((input) => (input.value ? Math.floor(Number(input.value)) : NaN));
+      this.said.textContent = this.wrong(start, last);
+      if (!this.said.textContent) say({ start, end: last + 1, label: label.value }, 'true_alarm');
     };
+    this.said = el('p', { class: 'refused', id: 'missed-said', role: 'alert' });
     this.list = el('ul', { class: 'chosen', 'aria-label': 'Stretches that no event shows' });
     this.element = el('details', {}, el('summary', {}, 'An event was missed'), el('div', { class: 'row' },
-      el('div', { class: 'group' }, from, here(from, 'begins at the cursor')), el('div', { class: 'group' }, to, here(to, 'ends at the cursor')),
-      el('div', { class: 'group' }, el('label', { htmlFor: 'missed-label' }, 'It is'), label), el('button', { type: 'button', onclick: add }, 'Add')), this.list);
+      el('div', { class: 'group' }, named(from, 'First snippet'), from, here(from, 'begins at the cursor')),
+      el('div', { class: 'group' }, named(to, 'Last snippet'), to, here(to, 'ends at the cursor')),
+      el('div', { class: 'group' }, el('label', { htmlFor: 'missed-label' }, 'It is'), label), el('button', { type: 'button', onclick: add }, 'Add')), this.said, this.list);
+  }
+
+  /** Why a stretch can't be one that was missed; nothing where it can. What is said already is not said over. */
+  wrong(start, last) {
+    if (Number.isNaN(start) || Number.isNaN(last)) return 'It takes its first snippet and its last.';
+    if (last < start) return 'Its last snippet comes before its first.';
+    if (start < 0 || last >= this.snippets) return `There are snippets from 0 to ${count(this.snippets - 1)}.`;
+    const meets = (one) => one.start <= last && one.end > start;
+    const place = (one) => `${this.text(one.start)} to ${this.text(one.end)}`;
+    const event = this.events.find(meets);
+    if (event) return `There is an event from ${place(event)}: choose it, and say there what it is.`;
+    const said = this.verdicts.find(meets);
+    return said ? `There is a verdict on ${place(said)}: ${sayingOf(said)}. Take that back first.` : '';
   }
 
   /** Shows the true alarms that none of the events has a part of. */
   show(events, verdicts, text) {
+    Object.assign(this, { events, verdicts, text });
     const unseen = verdicts.filter((one) => one.verdict === 'true_alarm' && !events.some((event) => overlap(one, event) > 0));
     this.list.replaceChildren(...unseen.map((one) => el('li', {}, `${text(one.start)} to ${text(one.end)}: ${one.label ?? 'abnormal'}`,
       el('button', { type: 'button', class: 'quiet', 'aria-label': `Take back ${one.label ?? 'the event'} at ${text(one.start)}`, onclick: () => this.say(one, null) }, 'Take back'))));
-    if (unseen.length) this.element.open = true;
+    // Opened for what is new in it; who has closed it is left alone.
+    if (unseen.length > (this.shown ?? 0)) this.element.open = true;
+    this.shown = unseen.length;
   }
 }
 

@@ -1,6 +1,6 @@
 // What runs on the other side: health, models, limits.
 
-import { at, json } from './api.js';
+import { Refusal, at, json, read } from './api.js';
 import { bytes, count, duration, el, many, sentence, when } from './dom.js';
 
 export function serverView({ trouble }) {
@@ -9,6 +9,7 @@ export function serverView({ trouble }) {
   const place = el('div', { class: 'layout' }, el('p', { class: 'muted' }, 'Looking…'));
 
   async function load() {
+    clearTimeout(timer);
     try {
       const [server, models, health] = await Promise.all([
         json('/v1/server', { signal: ending.signal }), json('/v1/models', { signal: ending.signal }), healthOf(ending.signal),
@@ -24,6 +25,7 @@ export function serverView({ trouble }) {
   return {
     title: 'Server',
     elements: [el('h1', {}, 'Server'), place],
+    signed: load,
     close: () => {
       ending.abort();
       clearTimeout(timer);
@@ -33,8 +35,14 @@ export function serverView({ trouble }) {
 
 /** /healthz answers 503 with the same document where something is wrong. */
 async function healthOf(signal) {
-  const answer = await fetch(at('/healthz'), { signal, cache: 'no-store' });
-  return answer.json();
+  let answer;
+  try {
+    answer = await fetch(at('/healthz'), { signal, cache: 'no-store' });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new Refusal({ title: 'The server does not answer', status: 0 });
+  }
+  return read(answer);
 }
 
 const fact = (term, value, kind = '') => el('div', { class: kind }, el('dt', {}, term), el('dd', {}, value));

@@ -114,7 +114,7 @@ export class Timeline {
   }
 
   get secondsPerSnippet() {
-    return this.seconds ?? this.scores?.secondsPerSnippet ?? null;
+    return this.scores?.secondsPerSnippet ?? this.seconds ?? null;
   }
 
   // What is seen
@@ -264,7 +264,12 @@ export class Timeline {
   release(event, cancelled = false) {
     this.pointers.delete(event.pointerId);
     const drag = this.drag;
-    if (this.pointers.size) return;
+    if (this.pointers.size) {
+      // The finger that is left goes on from what is seen now.
+      const [x] = this.pointers.values();
+      if (drag?.kind === 'pan') this.drag = { kind: 'pan', x, from: this.from, to: this.to, moved: true };
+      return;
+    }
     this.drag = null;
     if (!drag || drag.moved || cancelled || event.offsetX < this.gutter) return;
     this.go(Math.max(0, this.snippetAt(event.offsetX)));

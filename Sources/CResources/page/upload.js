@@ -1,6 +1,6 @@
 // The start: files to be scored, how, and the sample for who has none.
 
-import { Refusal, at, json, submit, token } from './api.js';
+import { Refusal, at, json, read, submit, token } from './api.js';
 import { announce, bytes, clock, count, el, many, score, sentence } from './dom.js';
 import { jobTable } from './lists.js';
 import { isVideo, keepFile } from './video.js';
@@ -80,11 +80,11 @@ export function homeView({ trouble }) {
     said.replaceChildren();
   }
 
-  function query(extra = {}) {
+  function query(extra, chosen) {
     const parameters = new URLSearchParams();
     for (const [name, input] of Object.entries(inputs)) if (input.value.trim()) parameters.set(name, input.value.trim());
     // Of features there are no pictures.
-    if (!files.some(isVideo)) parameters.delete('thumbnails');
+    if (!chosen.some(isVideo)) parameters.delete('thumbnails');
     else if (!parameters.has('thumbnails')) parameters.set('thumbnails', inputs.thumbnails.placeholder);
     if (model.value) parameters.set('model', model.value);
     if (second.value) parameters.set('compare', second.value);
@@ -95,22 +95,23 @@ export function homeView({ trouble }) {
   }
 
   async function sendSample() {
+    let blob;
     try {
-      const answer = await fetch(at('/page/sample.npy'));
-      const blob = await answer.blob();
-      files = [new File([blob], 'sample.npy')];
-    } catch {
-      said.replaceChildren(trouble(new Refusal({ title: 'The server does not answer', status: 0 })));
+      const answer = await fetch(at('/page/sample.npy'), { signal: ending.signal });
+      if (!answer.ok) throw new Refusal({ title: `The answer was ${answer.status}`, status: answer.status });
+      blob = await read(answer, 'blob');
+    } catch (error) {
+      if (ending.signal.aborted) return;
+      said.replaceChildren(trouble(error instanceof Refusal ? error : new Refusal({ title: 'The server does not answer', status: 0 })));
       return;
     }
-    idempotency = token();
     // It is scored as the same file is when it is dropped; its frames a second alone are known here.
-    await start(false, inputs.fps.value.trim() ? {} : { fps: '30' });
+    await start(false, inputs.fps.value.trim() ? {} : { fps: '30' }, [new File([blob], 'sample.npy')], token());
   }
 
-  async function start(isCheck, extra = {}) {
+  async function start(isCheck, extra = {}, chosen = files, key = idempotency) {
     const form = new FormData();
-    for (const file of files) form.append(isVideo(file) ? 'video' : 'features', file, file.name);
+    for (const file of chosen) form.append(isVideo(file) ? 'video' : 'features', file, file.name);
     said.replaceChildren();
     sending = new AbortController();
     for (const button of [choose, sample, send, checkOnly]) button.disabled = true;
@@ -119,19 +120,20 @@ export function homeView({ trouble }) {
     const text = way.querySelector('#sent');
     try {
       const more = isCheck ? { ...extra, validate_only: 'true' } : extra;
-      const answer = await submit(form, query(more), {
-        idempotency: isCheck ? token() : idempotency, signal: sending.signal, progress: (sent, all) => {
+      const answer = await submit(form, query(more, chosen), {
+        idempotency: isCheck ? token() : key, signal: sending.signal, progress: (sent, all) => {
           bar.value = all ? sent / all : 0;
           text.textContent = sent < all ? `${bytes(sent)} of ${bytes(all)}` : 'sent; the server reads it';
         },
       });
+      if (ending.signal.aborted) return;
       if (isCheck) {
         said.replaceChildren(reports(answer));
         return;
       }
-      go(answer, extra);
+      go(answer, extra, chosen);
     } catch (error) {
-      if (error.name !== 'AbortError') {
+      if (error.name !== 'AbortError' && !ending.signal.aborted) {
         said.replaceChildren(trouble(error));
         if (error.status === 415 || error.status === 422) announce(error.message);
       }
@@ -142,7 +144,7 @@ export function homeView({ trouble }) {
   }
 
   /** To the job or the batch, with the cut that was asked for. */
-  function go(answer, extra) {
+  function go(answer, extra, chosen) {
     if (answer.jobs) {
       location.hash = `#/batch/${answer.id}`;
       return;
@@ -152,11 +154,11 @@ export function homeView({ trouble }) {
     for (const [short, name] of [['t', 'threshold'], ['leave', 'leave'], ['min', 'min_snippets'], ['gap', 'merge_gap']]) {
       if (value(name)) cut.set(short, value(name));
     }
-    if (files.length === 1) keepFile(answer.id, files[0]);
+    if (chosen.length === 1) keepFile(answer.id, chosen[0]);
     location.hash = `#/job/${answer.id}${cut.size ? `?${cut}` : ''}`;
   }
 
-  const options = el('details', { class: 'card' }, el('summary', {}, 'How it is scored'),
+  const options = el('details', { class: 'card', oninput: () => (idempotency = token()) }, el('summary', {}, 'How it is scored'),
     el('div', { class: 'fields' },
       labelled('option-model', 'Model', 'by which it is scored', model),
       labelled('option-compare', 'Compare with', 'a second model', second),
@@ -166,6 +168,7 @@ export function homeView({ trouble }) {
     el('div', { class: 'row spread' }, el('h2', { id: 'recent-title' }, 'Recent jobs'), el('a', { href: '#/jobs' }, 'All jobs')), recent);
 
   const ending = new AbortController();
+  let isLoaded = false;
   load();
   async function load() {
     try {
@@ -173,6 +176,7 @@ export function homeView({ trouble }) {
         json('/v1/models', { signal: ending.signal }), json('/jobs?limit=8', { signal: ending.signal }),
         json('/v1/server', { signal: ending.signal }),
       ]);
+      isLoaded = true;
       takes.textContent = server.videos?.taken
         ? `Drop a video here, of up to ${bytes(server.limits.video_bytes)}; or a feature file: .npy, .safetensors, .npz, .zip or .json, a row for every 16 frames.`
         : `${takes.textContent} This server takes no videos${server.videos?.reason ? `: ${server.videos.reason}` : ''}.`;
@@ -187,7 +191,19 @@ export function homeView({ trouble }) {
       if (!ending.signal.aborted) recent.replaceChildren(trouble(error));
     }
   }
-  return { title: '', elements: [drop, options, jobs], close: () => ending.abort() };
+  return {
+    title: '',
+    elements: [drop, options, jobs],
+    close: () => {
+      ending.abort();
+      // What nobody looks at any more is not sent to its end, nor does it lead away from what is read then.
+      sending?.abort();
+    },
+    signed: () => {
+      said.replaceChildren();
+      if (!isLoaded) load();
+    },
+  };
 }
 
 function fieldInput({ name, label, hint, ...rest }) {

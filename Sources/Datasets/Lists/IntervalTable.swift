@@ -48,12 +48,20 @@ struct IntervalTable {
         let reader = FrameReader(file: file, line: row.line, rate: rate ?? framesPerSecond, isSeconds: inSeconds)
         let (start, end) = (row.fields[columns.start], row.fields[columns.end])
         return Row(
-            video: row.fields[columns.video], label: row.fields[columns.label],
+            video: Self.name(row.fields[columns.video]), label: Self.name(row.fields[columns.label]),
             interval: start.isEmpty && end.isEmpty
                 ? nil
                 : (
                     try reader.frame(start), try reader.frame(end), !reader.isTime(start) && !reader.isTime(end)
                 ))
+    }
+
+    /// Without the apostrophe that Vigil, and spreadsheets, write before what would be a formula.
+    private static func name(_ cell: String) -> String {
+        let bytes = cell.utf8
+        guard bytes.first == UInt8(ascii: "'"), let second = bytes.dropFirst().first, "=+-@\t\r".utf8.contains(second)
+        else { return cell }
+        return String(cell.dropFirst())
     }
 
     private static func rate(_ text: String, _ line: Int, _ file: TextFile) throws(DatasetError) -> Double {

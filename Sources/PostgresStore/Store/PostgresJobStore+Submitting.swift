@@ -57,9 +57,11 @@ extension PostgresJobStore {
             }
             receipt = Receipt(jobs: handed.map(\.job), batch: batch, origin: .new)
         }
-        if receipt.origin == .new { return Receipt(jobs: try await placed(receipt.jobs), batch: batch, origin: .new) }
+        // They are there whether or not anybody can say where in the queue.
+        let jobs = (try? await placed(receipt.jobs)) ?? receipt.jobs
+        if receipt.origin == .new { return Receipt(jobs: jobs, batch: batch, origin: .new) }
         for job in handed { _ = inputs.take(job.job.id) }
-        return Receipt(jobs: try await placed(receipt.jobs), batch: receipt.batch, origin: receipt.origin)
+        return Receipt(jobs: jobs, batch: receipt.batch, origin: receipt.origin)
     }
 
     /// Commits jobs in one transaction with others', where they are small and nobody has to look first at what is there.

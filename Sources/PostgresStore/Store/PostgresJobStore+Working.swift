@@ -202,7 +202,8 @@ extension PostgresJobStore {
             return try rows.first.map { row throws(PostgresError) in try JobRow(row).job }
         }
         guard let found else { return nil }
-        return try await placed([noted(found)]).first
+        let job = noted(found)
+        return (try? await placed([job]))?.first ?? job
     }
 
     /// What is set of a job whose claim comes to nothing: it is queued again, or ends.
@@ -270,7 +271,7 @@ extension PostgresJobStore {
             return .cancelled(noted(job))
         case .requested(let job):
             forgetView()
-            return .requested(try await placed([job]).first ?? job)
+            return .requested((try? await placed([job]))?.first ?? job)
         case .alreadyEnded, .damaged, .unknown: return outcome
         }
     }

@@ -80,7 +80,7 @@ struct DIVETracks {
 
     /// `00:01:02.345678`.
     private static func clock(_ seconds: Double) -> String {
-        let parts = Int((min(max(seconds, 0), 1e9) * 1_000_000).rounded())
+        let parts = seconds.isNaN ? 0 : Int((min(max(seconds, 0), 1e9) * 1_000_000).rounded())
         func digits(_ value: Int, _ count: Int) -> String {
             let text = String(value)
             return String(repeating: "0", count: max(0, count - text.count)) + text

@@ -66,7 +66,7 @@ public struct ScoreTableText: Sendable {
     }
 
     /// A name, which comes from others, with an apostrophe before what a spreadsheet would take for a formula.
-    private static func noFormula(_ name: String) -> String {
+    package static func noFormula(_ name: String) -> String {
         guard let first = name.utf8.first, "=+-@\t\r".utf8.contains(first) else { return name }
         return "'" + name
     }

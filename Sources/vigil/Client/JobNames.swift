@@ -5,7 +5,7 @@ import Platform
 
 /// Which jobs are meant: by their ids, or those of batches; without any the newest there is.
 struct JobNames: ParsableArguments {
-    @Argument(help: "Ids of jobs or batches. (default: the newest job)")
+    @Argument(help: "Ids of jobs or batches. (default: the newest job; status lists the newest ones)")
     var ids: [String] = []
 
     /// What is known of a job or a batch.

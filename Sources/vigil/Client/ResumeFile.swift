@@ -37,7 +37,9 @@ final class ResumeFile: Sendable {
                 guard let value = try? JSONReader.parse(Array(line)), let key = value["key"]?.string,
                     let id = value["id"]?.string, JobReply.isID(id)
                 else {
-                    guard line.starts(with: Self.mark) || Self.mark.starts(with: line) else {
+                    // A whole one of another kind is another file's.
+                    let isWhole = line.last == UInt8(ascii: "}") && (try? JSONReader.parse(Array(line))) != nil
+                    guard !isWhole, line.starts(with: Self.mark) || Self.mark.starts(with: line) else {
                         throw Failure(
                             .usage,
                             "\(path) is no file that a run has left: expected such a one for --resume, or a new one")

@@ -44,7 +44,7 @@ struct ScoreCommand: AsyncParsableCommand {
         let argument = try settings.model()
         let compare = try settings.text("compare")
         let crop = try recipe.crop.map { try CropChoice(option: $0) }
-        let inputs = try ScoreInputs(files)
+        let inputs = try ScoreInputs(files, output: writing.output)
         let target = try ScoreTarget(
             writing, format: settings.text("format"), inputs: inputs.paths,
             others: [argument?.path, compare].compactMap { $0 }, isComparing: compare != nil)

@@ -177,6 +177,39 @@ with Server() as server, Browser() as browser:
         check("a change is written late", browser.js("window.written > 0"))
     clean(browser, server, "the mouse")
 
+    with group("ways about the page"):
+        one = link.split("?")[0].split("#/job/")[1]
+        browser.open("about:blank")
+        browser.open(f"{server.url}/#/job/{one}")
+        browser.until(DONE)
+        browser.js("document.querySelector('.skip').click()")
+        equal("the way to the content leads there", browser.js("document.activeElement.id"), "main")
+        equal("and the address stays the view's", browser.js("location.hash"), f"#/job/{one}")
+        browser.js(f"location.hash = '#/job/{one}?hide=fight&unit=snippets'")
+        toggle = "[...document.querySelectorAll('.toggles button')].find(one => one.textContent === 'fight').ariaPressed"
+        check("a link to the job that is open hides what it hides", browser.until(f"{toggle} === 'false' && document.querySelector('#unit').value === 'snippets'"))
+        browser.js(f"location.hash = '#/job/{one}'")
+        check("and one without shows all, by time", browser.until(f"{toggle} === 'true' && document.querySelector('#unit').value === 'time'"))
+        browser.js("{ const own = window.fetch; let asks = 0; window.fetch = (url, more) => String(url).includes('/jobs?') && asks++ < 1"
+                   " ? Promise.resolve(new Response('', {status: 503, headers: {'Retry-After': '1'}})) : own(url, more); location.hash = '#/jobs'; }")  # fmt: skip
+        check("a list that was refused once is there in the end, without the refusal", browser.until("document.querySelector('tbody tr') && !document.querySelector('main [role=alert]')"))
+        # An upload that comes to its end after its page was left.
+        known = "fetch('/jobs?limit=200').then(a => a.json()).then(a => a.jobs.length)"
+        before = browser.js(known)
+        browser.js("location.hash = '#/'")
+        browser.until("[...document.querySelectorAll('button')].some(one => one.textContent === 'Score the sample')")
+        browser.js("{ const own = XMLHttpRequest.prototype.send; XMLHttpRequest.prototype.send = function (body) { window.held = () => own.call(this, body); };"
+                   " [...document.querySelectorAll('button')].find(one => one.textContent === 'Score the sample').click(); }")  # fmt: skip
+        browser.until("typeof window.held === 'function'")
+        browser.js("location.hash = '#/server'")
+        browser.until("document.querySelector('.facts')")
+        browser.js("window.held()")
+        browser.until(f"{known}.then(count => count > {before})")
+        browser.until("document.querySelectorAll('.facts').length >= 3")
+        equal("leads nobody away from what is read then", browser.js("location.hash"), "#/server")
+        browser.open("about:blank")
+    clean(browser, server, "ways about the page")
+
     with group("events are cut as the server cuts them"):
         rows = video(700)
         chance = random.Random(25)
@@ -281,6 +314,21 @@ with Server() as server, Browser() as browser:
         reviewed = job
     clean(browser, server, "a review", but=["422", "412"])
 
+    with group("a note, and at once the other verdict"):
+        job = post(server, sample, "?fps=30&threshold=0.5", Prefer="wait=60")
+        path = f"{server.url}/jobs/{job['id']}/verdicts"
+        browser.open(f"{server.url}/#/job/{job['id']}")
+        browser.until("document.querySelector('#reviewed-title')")
+        browser.key("k")
+        browser.key("t")
+        browser.until("document.querySelector('.chip.true_alarm')")
+        browser.js("document.querySelector('#verdict-note').focus()")
+        browser.call("Input.insertText", text="a cat")
+        browser.click(".judgement button[aria-keyshortcuts=f]")
+        check("both are said by one press", browser.until(f"fetch('{path}').then(a => a.json()).then(a => a.verdicts.some(one => one.verdict === 'false_alarm' && one.note === 'a cat'))"))
+        check("and seen", browser.until("document.querySelector('.chip.false_alarm') && document.querySelector('.judgement button[aria-keyshortcuts=f]').ariaPressed === 'true'"))
+    clean(browser, server, "a note and a verdict", but=["422", "412"])
+
     with group("a verdict that a page has not seen"):
         job = post(server, sample, "?fps=30", Prefer="wait=60")
         path = f"{server.url}/jobs/{job['id']}/verdicts"
@@ -360,6 +408,16 @@ with Server() as server, Browser() as browser:
     with group("an event that was missed"):
         browser.js("document.querySelector('#reviewed-title').parentNode.querySelector('details').open = true")
         browser.js("document.querySelector('#missed-from').value = 100; document.querySelector('#missed-to').value = 104; document.querySelector('#missed-label').value = 'fall'")
+        press = "[...document.querySelectorAll('details button')].find(one => one.textContent === 'Add').click(); document.querySelector('#missed-said').textContent"
+        kept = requests.get(path, timeout=60).json()["verdicts"]
+        event = reviewed["result"]["segments"][0]
+        fill = "document.querySelector('#missed-from').value = '%s'; document.querySelector('#missed-to').value = '%s'; " + press
+        contains("what is an event is none that was missed", browser.js(fill % (event["start"] + 1, event["start"] + 1)), "There is an event")
+        contains("nor is what is not there", browser.js(fill % (100, 500)), "from 0 to 115")
+        contains("nor what ends before it begins", browser.js(fill % (30, 20)), "before its first")
+        contains("nor nothing", browser.js(fill % ("", "")), "its first snippet and its last")
+        equal("no verdict is lost by it", requests.get(path, timeout=60).json()["verdicts"], kept)
+        browser.js("document.querySelector('#missed-from').value = 100; document.querySelector('#missed-to').value = 104")
         fit(browser, "a missed event")
         browser.js("[...document.querySelectorAll('#reviewed-title ~ details button')].find(one => one.textContent === 'Add').click()")
         browser.until("document.querySelector('#reviewed-title ~ details li')")
@@ -499,10 +557,14 @@ with group("the same job again"), Server() as server, Browser() as browser:
     browser.open("about:blank")
     browser.open(f"{server.url}/{place}")
     browser.until(DONE)
-    browser.js("document.querySelector('.again').open = true; document.querySelector('.again button').click()")
-    contains("and where nobody has them it is said", browser.until("document.querySelector('.again [role=alert]')?.textContent"), "not kept", "--upload-ttl")
-    browser.js("document.querySelector('#again-labels').value = 'normal, smoke'; document.querySelector('.again button').click()")
+    browser.js("document.querySelector('.again').open = true; window.own = document.querySelector('#again-labels').value;"
+               " document.querySelector('#again-labels').value = 'normal, smoke'; document.querySelector('.again button').click()")  # fmt: skip
     contains("labels that the model can't encode", browser.until("document.querySelector('.again [role=alert]')?.textContent.includes('text tower') && document.querySelector('.again [role=alert]').textContent"), "text tower")
+    browser.js("document.querySelector('#again-labels').value = window.own; document.querySelector('.again button').click()")
+    contains("where nobody has them the file is asked for", browser.until("document.querySelector('#again-file') && document.querySelector('.again .notice').textContent"), "keeps its features no more")
+    browser.files("#again-file", [SAMPLE])
+    browser.until(f"!location.hash.startsWith('{place}') && {DONE}")
+    check("and scored", browser.until("document.querySelector('#other').parentNode.parentNode.textContent.includes('Scores differ by 0.000 in the mean')"))
     clean(browser, server, "again", but=["410", "422"])
 
 with group("a key"):
@@ -616,6 +678,10 @@ with group("a video beside the scores"):
             browser.js("document.querySelector('video').currentTime = 30")
             equal("the video moves the cursor", browser.until("document.querySelector('.plot').ariaValueNow === '56' && '56'"), "56")
             check("pictures along the strip", browser.until("!document.querySelector('.thumbs').hidden"))
+            browser.js("document.querySelector('.plot').focus()")
+            for place in ("57", "58", "59", "60"):
+                browser.key("ArrowRight")
+                equal(f"an arrow goes on to {place}", browser.until(f"!document.querySelector('video').seeking && document.querySelector('.plot').ariaValueNow === '{place}' && '{place}'"), place)
             clean(browser, server, "a video")
 
 finish()

@@ -168,6 +168,13 @@ with Postgres() as postgres:
                 client = Client(server)
                 accepted += [client.post(videos.bodies[number % 2], Prefer="wait=60").json()["id"] for number in range(4)]
                 settled("through PgBouncer", server, accepted, videos)
+                # What is committed is accepted, whether or not anybody can tell where in the queue it is.
+                postgres.ask("REVOKE SELECT ON jobs FROM vigil_server", "vigil")
+                answers = [client.post(videos.bodies[number % 2]) for number in range(3)]
+                postgres.ask("GRANT SELECT ON jobs TO vigil_server", "vigil")
+                equal("without a look at the queue", [one.status for one in answers], [202] * 3)
+                accepted += [one.json()["id"] for one in answers]
+                settled("and they end", server, accepted, videos)
             bouncer.stop()
 
     with group("what is damaged is told by job"):

@@ -202,6 +202,9 @@ def killed(server):
         equal("another file is none to go on by: exit 64", ran.code, 64)
         contains("which one", ran.err, str(precious), "--resume")
         equal("and stays what it was", precious.read_text(), "root:x:0:0:root:/root:/bin/bash\n")
+        precious.write_text('{"key":"db.password","value":"precious"}\n')
+        equal("nor one whose lines begin as its own do", vigil("submit", place, "--resume", precious, url=between.url, env=settings).code, 64)
+        check("which stays too", "precious" in precious.read_text())
         requests.delete(f"{server.url}/jobs/{first[0]['job']}", timeout=60)
         named = scratch() / "run.jsonl"
         key = json.dumps({"key": between.posts()[0]["headers"]["Idempotency-Key"].strip('"'), "id": first[0]["job"], "batch": False})

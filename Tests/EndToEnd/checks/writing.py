@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import xml.etree.ElementTree
 import zlib
 
@@ -68,6 +69,11 @@ with group("folders and patterns"):
     with open(folder / "more/e.npy", "rb") as file:
         ran = called("score", "more/f.npy", "-", "--fps", "30", stdin=file)
     equal("standard input among files", [json.loads(line)["coarse"] for line in ran.out.splitlines()], [alone[5]["coarse"], alone[4]["coarse"]])
+
+    # The second time the results are there.
+    for turn in ("first", "second"):
+        equal(f"results within the folder that is scored, the {turn} time", called("score", "clips", "--output", "clips/scores/").code, 0)
+    shutil.rmtree(folder / "clips/scores")
 
 with group("many at once"):
     many = [names[index % len(names)] for index in range(60)]

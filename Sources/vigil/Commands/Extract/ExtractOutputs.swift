@@ -9,19 +9,6 @@ struct ExtractOutputs {
     private let crops: [Int?]
     private let isNumbered: Bool
 
-    /// A file, whatever it is called.
-    private struct Place: Hashable {
-        let device: UInt64
-        let number: UInt64
-
-        /// Nil where nothing is.
-        init?(_ path: String) {
-            var status = stat()
-            guard stat(path, &status) == 0 else { return nil }
-            (device, number) = (UInt64(status.st_dev), UInt64(status.st_ino))
-        }
-    }
-
     /// Looks at all of them; throws where they can't be written, where two would be one, or one would take the place of a file
     /// that is read, or of one that is none of this command's.
     ///
@@ -37,7 +24,7 @@ struct ExtractOutputs {
             throw Failure(.configuration, "--output \(error)")
         }
         var owners: [ByteText: String] = [:]
-        let read = Set((inputs + others).compactMap { Place($0) })
+        let read = Set((inputs + others).compactMap { FileIdentity($0) })
         for input in inputs {
             let own = try paths(of: input)
             for path in own.flatMap({ [$0.npy, $0.json] }) {
@@ -47,7 +34,7 @@ struct ExtractOutputs {
                 do throws(FileError) { try AtomicFile.checkLength(path: path) } catch {
                     throw Failure(.configuration, "--output \(error)")
                 }
-                if let place = Place(path), read.contains(place) {
+                if let place = FileIdentity(path), read.contains(place) {
                     throw Failure(
                         .usage, "--output: \(path) is one of the files that are read: expected another folder")
                 }

@@ -18,10 +18,13 @@ struct ScoreInputs {
 
     /// All of them, in the order they were named; those of a folder or a pattern in the order of their names.
     private(set) var all: [Input] = []
+    private let written: FileIdentity?
 
     var paths: [String] { all.filter { $0.failure == nil }.map(\.path) }
 
-    init(_ named: [String]) throws(Failure) {
+    /// - Parameter output: where results go; where that is a folder, what is in it was written before, and is none of the files
+    init(_ named: [String], output: String? = nil) throws(Failure) {
+        written = output.flatMap { FileIdentity($0) }
         for name in named {
             do throws(Failure) { try add(name) } catch {
                 guard error.code != .usage else { throw error }
@@ -91,7 +94,9 @@ struct ScoreInputs {
         for name in names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
             if Self.isFolder(prefix + name) {
                 // A link may lead back up.
-                if !Self.isLink(prefix + name) { try walk(prefix + name, depth: depth + 1) }
+                if !Self.isLink(prefix + name), written.map({ $0 != FileIdentity(prefix + name) }) ?? true {
+                    try walk(prefix + name, depth: depth + 1)
+                }
             } else if Self.isNamed(name), !Self.isRecipe(name, among: known) {
                 try take(prefix + name)
             }

@@ -18,19 +18,6 @@ struct ScoreTarget {
     let hasSweep: Bool
     let size: ReportedSize?
 
-    /// A file, whatever it is called.
-    private struct Identity: Hashable {
-        let device: UInt64
-        let number: UInt64
-
-        /// Nil where nothing is.
-        init?(_ path: String) {
-            var status = stat()
-            guard stat(path, &status) == 0 else { return nil }
-            (device, number) = (UInt64(status.st_dev), UInt64(status.st_ino))
-        }
-    }
-
     /// Throws where what was asked for does not go together, can't be written, or would take the place of what is read.
     ///
     /// - Parameters:
@@ -106,9 +93,9 @@ struct ScoreTarget {
 
     /// Throws where a file would be written in the place of one that is read, or two files would be one.
     private func checkFiles(inputs: [String], others: [String]) throws {
-        let read = Set((inputs + others).compactMap { Identity($0) })
+        let read = Set((inputs + others).compactMap { FileIdentity($0) })
         func check(_ path: String) throws(Failure) {
-            guard let identity = Identity(path), read.contains(identity) else { return }
+            guard let identity = FileIdentity(path), read.contains(identity) else { return }
             throw Failure(.usage, "--output: \(path) is one of the files that are read: expected another place")
         }
         switch place {
