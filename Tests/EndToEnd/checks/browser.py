@@ -208,6 +208,7 @@ with Server() as server, Browser() as browser:
         browser.until("document.querySelectorAll('.facts').length >= 3")
         equal("leads nobody away from what is read then", browser.js("location.hash"), "#/server")
         browser.open("about:blank")
+        browser.open(server.url + "/")
     clean(browser, server, "ways about the page")
 
     with group("events are cut as the server cuts them"):
