@@ -29,8 +29,8 @@ function refusal(status, text, retryAfter) {
   return new Refusal({ ...problem, status, retryAfter: Number(retryAfter) || undefined });
 }
 
-/** The answer to a request, or a Refusal. */
-export async function ask(path, { method = 'GET', accept = 'application/json', signal, fields = {}, body } = {}) {
+/** The answer to a request, or a Refusal; one of the status `also` is an answer too. */
+export async function ask(path, { method = 'GET', accept = 'application/json', signal, fields = {}, body, also } = {}) {
   let answer;
   try {
     answer = await fetch(at(path), { method, signal, body, cache: 'no-store', headers: { Accept: accept, ...fields } });
@@ -38,7 +38,7 @@ export async function ask(path, { method = 'GET', accept = 'application/json', s
     if (error.name === 'AbortError') throw error;
     throw new Refusal({ title: 'The server does not answer', detail: '', status: 0 });
   }
-  if (answer.ok || answer.status === 304) return answer;
+  if (answer.ok || answer.status === 304 || answer.status === also) return answer;
   throw refusal(answer.status, await answer.text().catch(() => ''), answer.headers.get('Retry-After'));
 }
 

@@ -1,6 +1,6 @@
 // What runs on the other side: health, models, limits.
 
-import { Refusal, at, json, read } from './api.js';
+import { json } from './api.js';
 import { bytes, count, duration, el, many, sentence, when } from './dom.js';
 
 export function serverView({ trouble }) {
@@ -12,7 +12,9 @@ export function serverView({ trouble }) {
     clearTimeout(timer);
     try {
       const [server, models, health] = await Promise.all([
-        json('/v1/server', { signal: ending.signal }), json('/v1/models', { signal: ending.signal }), healthOf(ending.signal),
+        json('/v1/server', { signal: ending.signal }), json('/v1/models', { signal: ending.signal }),
+        // It answers 503 with the same document where something is wrong.
+        json('/healthz', { signal: ending.signal, also: 503 }),
       ]);
       place.replaceChildren(facts(server, health), sharing(server), ...models.models.map(modelCard), videos(server), limits(server));
     } catch (error) {
@@ -31,18 +33,6 @@ export function serverView({ trouble }) {
       clearTimeout(timer);
     },
   };
-}
-
-/** /healthz answers 503 with the same document where something is wrong. */
-async function healthOf(signal) {
-  let answer;
-  try {
-    answer = await fetch(at('/healthz'), { signal, cache: 'no-store' });
-  } catch (error) {
-    if (error.name === 'AbortError') throw error;
-    throw new Refusal({ title: 'The server does not answer', status: 0 });
-  }
-  return read(answer);
 }
 
 const fact = (term, value, kind = '') => el('div', { class: kind }, el('dt', {}, term), el('dd', {}, value));

@@ -1,6 +1,6 @@
 // The start: files to be scored, how, and the sample for who has none.
 
-import { Refusal, at, json, read, submit, token } from './api.js';
+import { ask, json, read, submit, token } from './api.js';
 import { announce, bytes, clock, count, el, many, score, sentence } from './dom.js';
 import { jobTable } from './lists.js';
 import { isVideo, keepFile } from './video.js';
@@ -97,12 +97,9 @@ export function homeView({ trouble }) {
   async function sendSample() {
     let blob;
     try {
-      const answer = await fetch(at('/page/sample.npy'), { signal: ending.signal });
-      if (!answer.ok) throw new Refusal({ title: `The answer was ${answer.status}`, status: answer.status });
-      blob = await read(answer, 'blob');
+      blob = await read(await ask('/page/sample.npy', { accept: '*/*', signal: ending.signal }), 'blob');
     } catch (error) {
-      if (ending.signal.aborted) return;
-      said.replaceChildren(trouble(error instanceof Refusal ? error : new Refusal({ title: 'The server does not answer', status: 0 })));
+      if (!ending.signal.aborted) said.replaceChildren(trouble(error));
       return;
     }
     // It is scored as the same file is when it is dropped; its frames a second alone are known here.

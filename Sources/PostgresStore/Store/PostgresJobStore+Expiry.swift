@@ -36,7 +36,7 @@ extension PostgresJobStore {
         }
         forgetView()
         guard expired.lapsed.contains(where: { !$0.status.isEnded }) else { return expired }
-        expired.lapsed = (try? await placed(expired.lapsed)) ?? expired.lapsed
+        expired.lapsed = await placedIfKnown(expired.lapsed)
         return expired
     }
 

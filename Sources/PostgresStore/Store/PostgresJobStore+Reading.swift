@@ -61,6 +61,9 @@ extension PostgresJobStore {
         }
     }
 
+    /// The same of jobs that something was done with already: as they are, where nobody can say where they stand.
+    func placedIfKnown(_ jobs: [Job]) async -> [Job] { (try? await placed(jobs)) ?? jobs }
+
     /// Where jobs stand, as it was looked up lately: the more there are the less often.
     func liveView() async throws(JobStoreError) -> LiveView {
         let known = view.withLock { view -> LiveView? in

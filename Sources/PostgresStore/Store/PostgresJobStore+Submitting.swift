@@ -58,7 +58,7 @@ extension PostgresJobStore {
             receipt = Receipt(jobs: handed.map(\.job), batch: batch, origin: .new)
         }
         // They are there whether or not anybody can say where in the queue.
-        let jobs = (try? await placed(receipt.jobs)) ?? receipt.jobs
+        let jobs = await placedIfKnown(receipt.jobs)
         if receipt.origin == .new { return Receipt(jobs: jobs, batch: batch, origin: .new) }
         for job in handed { _ = inputs.take(job.job.id) }
         return Receipt(jobs: jobs, batch: receipt.batch, origin: receipt.origin)

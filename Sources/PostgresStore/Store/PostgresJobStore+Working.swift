@@ -202,8 +202,7 @@ extension PostgresJobStore {
             return try rows.first.map { row throws(PostgresError) in try JobRow(row).job }
         }
         guard let found else { return nil }
-        let job = noted(found)
-        return (try? await placed([job]))?.first ?? job
+        return await placedIfKnown([noted(found)]).first
     }
 
     /// What is set of a job whose claim comes to nothing: it is queued again, or ends.
@@ -271,7 +270,7 @@ extension PostgresJobStore {
             return .cancelled(noted(job))
         case .requested(let job):
             forgetView()
-            return .requested((try? await placed([job]))?.first ?? job)
+            return .requested(await placedIfKnown([job]).first ?? job)
         case .alreadyEnded, .damaged, .unknown: return outcome
         }
     }

@@ -34,19 +34,17 @@ final class ResumeFile: Sendable {
             }
             for line in file.bytes.split(separator: ASCII.lineFeed) {
                 // The last line of a run that was killed may be a part of one.
-                guard let value = try? JSONReader.parse(Array(line)), let key = value["key"]?.string,
-                    let id = value["id"]?.string, JobReply.isID(id)
-                else {
+                let value = try? JSONReader.parse(Array(line))
+                guard let key = value?["key"]?.string, let id = value?["id"]?.string, JobReply.isID(id) else {
                     // A whole one of another kind is another file's.
-                    let isWhole = line.last == UInt8(ascii: "}") && (try? JSONReader.parse(Array(line))) != nil
-                    guard !isWhole, line.starts(with: Self.mark) || Self.mark.starts(with: line) else {
+                    guard value == nil, line.starts(with: Self.mark) || Self.mark.starts(with: line) else {
                         throw Failure(
                             .usage,
                             "\(path) is no file that a run has left: expected such a one for --resume, or a new one")
                     }
                     continue
                 }
-                entries[ByteText(key)] = Entry(id: id, isBatch: value["batch"] == .bool(true))
+                entries[ByteText(key)] = Entry(id: id, isBatch: value?["batch"] == .bool(true))
             }
         }
         let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)

@@ -94,7 +94,7 @@ struct ScoreInputs {
         for name in names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
             if Self.isFolder(prefix + name) {
                 // A link may lead back up.
-                if !Self.isLink(prefix + name), written.map({ $0 != FileIdentity(prefix + name) }) ?? true {
+                if !Self.isLink(prefix + name), written == nil || written != FileIdentity(prefix + name) {
                     try walk(prefix + name, depth: depth + 1)
                 }
             } else if Self.isNamed(name), !Self.isRecipe(name, among: known) {
