@@ -20,7 +20,18 @@ export class Review {
     this.last = Promise.resolve();
   }
 
-  async load(signal) {
+  /** What is said by now. It takes its turn with what is said: an answer that is late would take that back. */
+  load(signal) {
+    return this.inTurn(() => this.look(signal));
+  }
+
+  inTurn(action) {
+    const turn = this.last.then(action);
+    this.last = turn.catch(() => {});
+    return turn;
+  }
+
+  async look(signal) {
     ({ verdicts: this.verdicts, revision: this.revision } = await json(this.path, { signal }));
   }
 
@@ -45,9 +56,7 @@ export class Review {
    */
   say(event, verdict, note = '', label = event.label) {
     const seen = this.overtaken;
-    const turn = this.last.then(() => this.put(event, verdict && { verdict, note: note.trim() || null, label: label || null }, seen));
-    this.last = turn.catch(() => {});
-    return turn;
+    return this.inTurn(() => this.put(event, verdict && { verdict, note: note.trim() || null, label: label || null }, seen));
   }
 
   async put(event, said, seen) {
@@ -64,7 +73,7 @@ export class Review {
         return;
       } catch (error) {
         if (!(error instanceof Refusal) || error.status !== 412 || turn === 5) throw error;
-        await this.load();
+        await this.look();
         if (JSON.stringify(this.former(event)) !== JSON.stringify(former)) this.overtaken += 1;
       }
     }

@@ -330,6 +330,22 @@ with Server() as server, Browser() as browser:
         check("and seen", browser.until("document.querySelector('.chip.false_alarm') && document.querySelector('.judgement button[aria-keyshortcuts=f]').ariaPressed === 'true'"))
     clean(browser, server, "a note and a verdict", but=["422", "412"])
 
+    with group("a verdict before it is known what was said"):
+        job = post(server, sample, "?fps=30", Prefer="wait=60")
+        path = f"{server.url}/jobs/{job['id']}/verdicts"
+        browser.js("{ const own = window.fetch; let asks = 0; window.fetch = (url, more) => { const answer = own(url, more);"
+                   " return String(url).endsWith('/verdicts') && asks++ < 1 ? new Promise((done) => (window.release = () => done(answer))) : answer; };"
+                   f" location.hash = '#/job/{job['id']}'; }}")  # fmt: skip
+        browser.until("typeof window.release === 'function' && document.querySelector('#summary-title')")
+        browser.key("k")
+        browser.key("t")
+        browser.js("window.release()")
+        browser.until(f"fetch('{path}').then(a => a.json()).then(a => a.verdicts.length === 1) && document.querySelector('tr.selected .chip.true_alarm')")
+        browser.key("t")
+        check("is taken back by the same key", browser.until(f"fetch('{path}').then(a => a.json()).then(a => a.verdicts.length === 0) && !document.querySelector('.judgement .notice')"))
+        browser.open("about:blank")
+    clean(browser, server, "a verdict before it is known", but=["422", "412"])
+
     with group("a verdict that a page has not seen"):
         job = post(server, sample, "?fps=30", Prefer="wait=60")
         path = f"{server.url}/jobs/{job['id']}/verdicts"
