@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import Platform
@@ -47,6 +48,16 @@ struct TimeTests {
         #expect(far.moment <= MonotonicTime.now + .seconds(31_536_000) && far.moment >= before + .seconds(31_536_000))
         #expect(past.earlier(far).moment == past.moment && far.earlier(past).moment == past.moment)
         #expect(far.milliseconds == .max, "more than poll(2) can be told")
+    }
+
+    @Test("a deadline that is given up is over, and so is a share of it")
+    func givenUp() {
+        let stop = Mutex(false)
+        let deadline = Deadline(in: .seconds(1_000)) { stop.withLock { $0 } }
+        let share = deadline.shared(among: 2)
+        #expect((1...1_000).contains(deadline.milliseconds) && share.milliseconds > 0, "it is looked at again soon")
+        stop.withLock { $0 = true }
+        #expect(deadline.milliseconds == 0 && share.milliseconds == 0)
     }
 
     @Test("a deadline's share ends before it, and the last share with it")

@@ -156,9 +156,15 @@ extension VigilService {
             + "write;dur=\(written.milliseconds)"
     }
 
+    /// Whether what has ended is forgotten by a DELETE. Whoever means to cancel alone says no, since it may end in that moment.
+    private func forgets(_ request: Request) throws(HTTPProblem) -> Bool {
+        let query = try parameters(of: request, among: ["forget"])
+        return try taken { () throws(OptionError) in try query["forget"]?.flag() ?? true }
+    }
+
     func deleteJob(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let id = try jobID(of: request)
-        _ = try parameters(of: request, among: [])
+        let forgets = try forgets(request)
         let preconditions = Preconditions(request.head.fields)
         let caller = try caller(of: request)
         if !preconditions.isEmpty {
@@ -172,10 +178,12 @@ extension VigilService {
         case .requested(let job):
             try await note?.record(.delete, [job], status: .accepted, outcome: "cancelling")
             return .json(document(job).json, status: .accepted)
+        case .alreadyEnded(let job) where !forgets: return .json(document(job).json)
         case .alreadyEnded(let job):
             guard try await scoring.forget(id) else { throw ScoringError.unknownJob(id.description) }
             try await note?.record(.delete, [job], status: .noContent, outcome: "forgotten")
             return Response(status: .noContent)
+        case .damaged where !forgets: throw ScoringError.store(.damaged(id, "it can't be cancelled"))
         case .damaged:
             _ = try await scoring.forget(id)
             try await note?.record(.delete, status: .noContent, outcome: "forgotten")
@@ -285,15 +293,16 @@ extension VigilService {
     /// a precondition could be held against.
     func deleteBatch(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let id = try batchID(of: request)
-        _ = try parameters(of: request, among: [])
+        let forgets = try forgets(request)
         let preconditions = Preconditions(request.head.fields)
         let caller = try caller(of: request)
-        guard let batch = try await batch(id, for: caller, mustBeKnown: !preconditions.isEmpty) else {
+        guard let batch = try await batch(id, for: caller, mustBeKnown: !preconditions.isEmpty || !forgets) else {
             try await scoring.forgetUnreadable(of: id, for: caller)
             try await note?.record(.delete, status: .noContent, outcome: "forgotten")
             return Response(status: .noContent)
         }
         _ = try preconditions.check(.delete, on: [Self.tag(of: batch)])
+        if batch.isEnded, !forgets { return .json(BatchDocument(batch: batch).json) }
         guard let left = try await scoring.end(batch) else {
             try await note?.record(.delete, batch.jobs, status: .noContent, outcome: "forgotten")
             return Response(status: .noContent)

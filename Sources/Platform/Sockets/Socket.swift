@@ -60,7 +60,8 @@ package struct Socket: ~Copyable {
         while true {
             let count = poll(&entry, 1, deadline.milliseconds)
             if count > 0 { return .ready }
-            if count == 0 { return .late }
+            if count == 0, deadline.milliseconds == 0 { return .late }
+            if count == 0 { continue }
             guard errno == EINTR else { return .failed(errno: errno) }
         }
     }

@@ -57,25 +57,42 @@ extension Duration {
 public struct Deadline: Sendable {
     /// The moment itself.
     public let moment: MonotonicTime
+    /// Whether nobody waits any more; nil where nobody gives up.
+    private let isGivenUp: (@Sendable () -> Bool)?
+    /// How long somebody who waits does not look whether it is given up.
+    private static let glance: Int32 = 100
 
     /// So long from now, at most a year.
-    public init(in duration: Duration) {
+    ///
+    /// - Parameters:
+    ///   - duration: how long
+    ///   - isGivenUp: ends it early once it says so; it is asked ten times a second
+    public init(in duration: Duration, unless isGivenUp: (@Sendable () -> Bool)? = nil) {
         // At most a year, so that sums do not overflow.
         moment = MonotonicTime.now + min(max(duration, .zero), .seconds(31_536_000))
+        self.isGivenUp = isGivenUp
     }
 
-    private init(moment: MonotonicTime) { self.moment = moment }
+    private init(moment: MonotonicTime, unless isGivenUp: (@Sendable () -> Bool)?) {
+        self.moment = moment
+        self.isGivenUp = isGivenUp
+    }
 
     private var left: Int64 { max(0, moment.nanoseconds - MonotonicTime.now.nanoseconds) }
 
-    /// What is left, in milliseconds as poll(2) takes them, rounded up; 0 once it has passed.
-    public var milliseconds: Int32 { Int32(clamping: (left + 999_999) / 1_000_000) }
+    /// What is left, in milliseconds as poll(2) takes them, rounded up, or the time to the next look whether it is given up; 0
+    /// once it has passed.
+    public var milliseconds: Int32 {
+        let whole = Int32(clamping: (left + 999_999) / 1_000_000)
+        guard let isGivenUp else { return whole }
+        return isGivenUp() ? 0 : min(whole, Self.glance)
+    }
 
     /// The end of an equal part of what is left, so that `parts` steps have room one after another.
     public func shared(among parts: Int) -> Deadline {
         let now = MonotonicTime.now.nanoseconds
         let part = max(0, moment.nanoseconds - now) / Int64(max(1, parts))
-        return Deadline(moment: MonotonicTime(nanoseconds: now + part))
+        return Deadline(moment: MonotonicTime(nanoseconds: now + part), unless: isGivenUp)
     }
 
     /// The earlier of both.

@@ -43,12 +43,12 @@ struct JobNames: ParsableArguments {
     static func find(_ id: String, by remote: Remote) throws -> Found {
         let answer = try remote.get("/jobs/\(id)", isResult: true)
         guard let problem = ServerProblem(answer) else {
-            return .job(try reply { () throws(ReplyError) in try JobReply(answer.body) })
+            return .job(try reply { () throws(ReplyError) in try JobReply(answer.body, of: id) })
         }
         guard problem.status == 404 else { throw problem.failure("job \(id)") }
         let other = try remote.get("/batches/\(id)")
         if let second = ServerProblem(other) { throw (second.status == 404 ? problem : second).failure("job \(id)") }
-        return .batch(try reply { () throws(ReplyError) in try BatchReply(other.body) })
+        return .batch(try reply { () throws(ReplyError) in try BatchReply(other.body, of: id) })
     }
 
     /// The newest jobs.

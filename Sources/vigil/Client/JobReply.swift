@@ -41,6 +41,12 @@ struct JobReply {
         self.result = result
     }
 
+    /// Reads a document that has to be of this job.
+    init(_ document: [UInt8], of id: String) throws(ReplyError) {
+        try self.init(document)
+        guard self.id.hasBytes(of: id) else { throw ReplyError("it is of another job") }
+    }
+
     /// A job of a list.
     init(_ value: JSONValue) throws(ReplyError) {
         guard let id = value["id"]?.string, Self.isID(id) else { throw ReplyError("there is no id of a job") }
@@ -79,12 +85,16 @@ struct BatchReply {
 
     var isEnded: Bool { jobs.allSatisfy(\.isEnded) }
 
-    init(_ document: [UInt8]) throws(ReplyError) {
+    /// Reads a document.
+    ///
+    /// - Parameter asked: the batch that it has to be of; nil for any
+    init(_ document: [UInt8], of asked: String? = nil) throws(ReplyError) {
         let value: JSONValue
         do throws(JSONError) { value = try JSONReader.parse(document) } catch { throw ReplyError("\(error)") }
-        guard let id = value["id"]?.string, JobReply.isID(id), let jobs = value["jobs"]?.array else {
+        guard let id = value["id"]?.string, JobReply.isID(id), let jobs = value["jobs"]?.array, !jobs.isEmpty else {
             throw ReplyError("there is no batch in it")
         }
+        guard asked.map({ id.hasBytes(of: $0) }) ?? true else { throw ReplyError("it is of another batch") }
         var read: [JobReply] = []
         for job in jobs { read.append(try JobReply(job)) }
         (self.id, self.jobs) = (id, read)

@@ -43,10 +43,40 @@ final class Remote {
         holding seconds: Int = 0, isResult: Bool = false
     ) throws -> Answer {
         let message = request("GET", path, fields: [("Accept", accept)] + fields).bytes
-        let most = isResult ? Self.largestResult : Self.largestDocument
+        let patience = Self.shortest + .seconds(seconds)
         return try settled { client throws(ClientError) in
-            client.largestBody = most
-            return try client.exchange(message, by: Deadline(in: Self.shortest + .seconds(seconds)))
+            guard isResult else {
+                client.largestBody = Self.largestDocument
+                return try client.exchange(message, by: deadline(patience))
+            }
+            return try large(message, patience, client)
+        }
+    }
+
+    /// An answer that may take long to come: no longer than a slow network takes for the largest, and never silent for long.
+    private func large(_ message: [UInt8], _ patience: Duration, _ client: HTTPClient) throws(ClientError) -> Answer {
+        client.largestBody = Self.largestResult
+        let end = deadline(patience + .seconds(Self.largestResult / Self.slowest))
+        let head = try client.open(message, by: deadline(patience))
+        var body: [UInt8] = []
+        while let piece = try client.nextPiece(by: deadline(Self.shortest).earlier(end)) {
+            guard body.count + piece.count <= Self.largestResult else {
+                throw .malformed(.tooLarge(Self.largestResult))
+            }
+            body += piece
+        }
+        return Answer(head: head, body: body)
+    }
+
+    /// So long from now, or until the command is to end.
+    func deadline(_ duration: Duration) -> Deadline { Deadline(in: duration, unless: { [stop] in stop.isSet }) }
+
+    /// Has something removed or ended, which is the same however often it is asked for.
+    func delete(_ path: String) throws -> Answer {
+        let message = request("DELETE", path, fields: [("Accept", "application/json")]).bytes
+        return try settled { client throws(ClientError) in
+            client.largestBody = Self.largestDocument
+            return try client.exchange(message, by: deadline(Self.shortest))
         }
     }
 
@@ -56,7 +86,7 @@ final class Remote {
         let message = request("POST", path, fields: fields).bytes
         return try settled { client throws(ClientError) in
             client.largestBody = Self.largestDocument
-            return try client.exchange(message, by: Deadline(in: Self.shortest))
+            return try client.exchange(message, by: deadline(Self.shortest))
         }
     }
 
@@ -65,18 +95,7 @@ final class Remote {
         try settled { client throws(ClientError) in
             client.largestBody = Self.largestDocument
             let time = Self.shortest + .seconds(body.count / Self.slowest)
-            return try client.exchange(request, sending: body, by: Deadline(in: time))
-        }
-    }
-
-    /// Sends a request once; nil where nobody knows what became of it.
-    func once(_ request: ClientRequest) throws -> Answer? {
-        do throws(ClientError) {
-            return try connected().exchange(request.bytes, by: Deadline(in: Self.shortest))
-        } catch {
-            client = nil
-            guard error.isInterruption else { throw Self.unreached(choice, error) }
-            return nil
+            return try client.exchange(request, sending: body, by: deadline(time))
         }
     }
 
@@ -102,6 +121,7 @@ final class Remote {
             } catch {
                 client = nil
                 asked = nil
+                try check()
                 guard error.mayPass else { throw Self.unreached(choice, error) }
                 failure = Self.unreached(choice, error)
                 isThere = !error.isOfNobody

@@ -108,7 +108,7 @@ struct FetchedJob {
             (job, result) = (nil, answer.body[...])
             return
         }
-        let found = try JobReply(answer.body)
+        let found = try JobReply(answer.body, of: id)
         (job, result) = (found, form == .npy ? nil : found.result)
     }
 

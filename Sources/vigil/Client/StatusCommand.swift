@@ -18,7 +18,9 @@ struct StatusCommand: ParsableCommand {
 
     func run() throws {
         guard (1...1_000).contains(limit) else { throw Failure(.usage, "--limit \(limit): expected 1 to 1000") }
-        let remote = Remote(try ServerChoice(client, trust), stop: StopFlag())
+        let (stop, sources) = StopFlag.on(SIGINT, SIGTERM)
+        defer { for source in sources { source.cancel() } }
+        let remote = Remote(try ServerChoice(client, trust), stop: stop)
         let jobs =
             names.ids.isEmpty ? try JobNames.newest(limit, by: remote) : try names.found(by: remote).flatMap(\.jobs)
         if json {

@@ -197,7 +197,7 @@ final class SubmitRun: Sendable {
         }
         let answer = try remote.get("/batches/\(id)?wait=\(Self.hold)", holding: Self.hold)
         if let problem = ServerProblem(answer) { throw problem }
-        let batch = try BatchReply(answer.body)
+        let batch = try BatchReply(answer.body, of: id)
         guard batch.isEnded else { return false }
         for (number, job) in batch.jobs.enumerated() {
             try finish(try FetchedJob(job.id, plan.form, from: remote), job.id, file, number: number + 1, remote)

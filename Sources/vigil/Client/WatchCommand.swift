@@ -85,12 +85,12 @@ final class JobWatch {
         if !events.lastID.isEmpty { fields.append(("Last-Event-ID", events.lastID)) }
         events = EventReader(from: events.lastID)
         let message = remote.request("GET", "/jobs/\(id)/events", fields: fields).bytes
-        let head = try client.open(message, by: Deadline(in: Self.silence))
+        let head = try client.open(message, by: remote.deadline(Self.silence))
         var outcome = Outcome(code: head.status, retryAfter: head.retryAfter)
         let before = count
         while true {
             let piece: [UInt8]?
-            do throws(ClientError) { piece = try client.nextPiece(by: Deadline(in: Self.silence)) } catch {
+            do throws(ClientError) { piece = try client.nextPiece(by: remote.deadline(Self.silence)) } catch {
                 guard head.status == 200, count > before, error.isInterruption else { throw error }
                 return outcome
             }
@@ -121,9 +121,7 @@ final class JobWatch {
         func isCalled(_ name: String) -> Bool { event.name.hasBytes(of: name) }
         if isCalled("status") || isCalled("end") {
             last = try JobNames.reply { () throws(ReplyError) in
-                let reply = try JobReply(event.data)
-                guard reply.id.hasBytes(of: id) else { throw ReplyError("it is of another job") }
-                return reply
+                try JobReply(event.data, of: id)
             }
             hasEnded = isCalled("end")
         }

@@ -136,6 +136,8 @@ with Server("--workers", "1", "--state", folder / "waiting", **slow.only()) as s
         equal("DELETE while queued", (answer.status_code, answer.json()["counts"]["cancelled"]), (200, 4))
         waiter.join()
         equal("who waits is told", waiting.get("status"), "cancelled")
+        answer = client.delete(f"{path}?forget=false")
+        equal("DELETE that forgets nothing", (answer.status_code, answer.json()["counts"]["cancelled"]), (200, 4))
         equal("it stays to be seen", client.get(path).json()["status"], "cancelled")
         equal("then it is forgotten", (client.delete(path).status_code, client.get(path).status_code), (204, 404))
         client.clear(fillers)

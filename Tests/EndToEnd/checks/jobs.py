@@ -139,6 +139,10 @@ with Server("--workers", "1", *slow.beside()) as server:
         running = get("/jobs?status=running").json()["jobs"][0]["id"]
         answer = requests.delete(f"{server.url}/jobs/{running}")
         equal("DELETE of a running one", answer.status_code, 202)
+        answer = requests.delete(f"{server.url}/jobs/{second}?forget=false")
+        equal("DELETE of an ended one that forgets nothing", (answer.status_code, answer.json()["status"]), (200, "cancelled"))
+        equal("it is still there", get(f"/jobs/{second}").json()["status"], "cancelled")
+        equal("forget= has to be one of two", requests.delete(f"{server.url}/jobs/{second}?forget=maybe").status_code, 422)
         for one in {begun, *fillers} - {running}:
             requests.delete(f"{server.url}/jobs/{one}")
         job = get(f"/jobs/{running}?wait=60").json()

@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -283,6 +284,9 @@ def written(server, good, output):
     equal("srt: cut anew", (titles.code, titles.out.count(" --> ")), (0, len(cut["segments"])))
     whole = json.loads(vigil("download", good, "--fps", 25, "--threshold", middle, "--leave", middle, url=server.url).out)
     equal("json: cut anew", whole, cut)
+    ran = vigil("download", good, "--output", output / "one.html", url=server.url)
+    equal("a file: its form is what it is called", ((output / "one.html").read_text().startswith("<!doctype html>"), ran.out), (True, f"{output}/one.html\n"))
+    equal("a file for two: exit 64", vigil("download", good, good, "--output", output / "two.json", url=server.url).code, 64)
     gone = vigil("again", good, "--threshold", 0.2, url=server.url)
     equal("again of what is not kept: exit 65", (gone.code, gone.out), (65, ""))
     contains("again: why", gone.err, "--upload-ttl")
@@ -325,13 +329,50 @@ def cancelled():
         end = time.monotonic() + 120
         while requests.get(f"{server.url}/jobs/{first}", timeout=60).json()["status"] == "queued" and time.monotonic() < end:
             time.sleep(0.05)
-        lost = iter(("cut", "cut", "cut"))
-        with Between(server, lambda request: next(lost, "lose") if request["method"] == "DELETE" else None) as between:
+        lost = iter(("cut", "cut", "cut", "lose"))
+        with Between(server, lambda request: next(lost, None) if request["method"] == "DELETE" else None) as between:
             said = vigil("cancel", first, url=between.url)
             check("one that runs, though three requests and then an answer are lost", said.code == 0 and "cancelled" in said.out, f"{said.code} {said.out} {said.err}")
+        racing(server, place / "a.npy")
         interrupted(server, place / "b.npy")
         equal("it is", vigil("download", "--wait", first, url=server.url).code, 65)
         equal("and still there", requests.get(f"{server.url}/jobs/{first}", timeout=60).json()["status"], "cancelled")
+
+
+def racing(server, path):
+    """A job that ends between the look at it and its DELETE."""
+    job = lines(vigil("submit", path, "--again", url=server.url).out)[0]["job"]
+
+    def ended(request):
+        if request["method"] == "DELETE":
+            equal("others leave it", requests.delete(f"{server.url}/jobs/{job}?forget=false", timeout=60).status_code in (200, 202), True)
+            while requests.get(f"{server.url}/jobs/{job}?wait=60", timeout=120).json()["status"] in ("queued", "running"):
+                pass
+
+    with Between(server, ended) as between:
+        said = vigil("cancel", job, url=between.url)
+    equal("one that ends in that moment", (said.code, said.out), (0, f"{job} cancelled\n"))
+    equal("is not forgotten", requests.get(f"{server.url}/jobs/{job}", timeout=60).json()["status"], "cancelled")
+
+
+def silent():
+    """Ctrl-C while a server says nothing: nobody waits for it."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for command in ("watch", "status", "download", "cancel"):
+            client = subprocess.Popen([VIGIL, command, "01M85BV3QAE4RGA8GVVP3465ME", "--url", url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(home()))
+            line, _ = listener.accept()
+            with line:
+                line.recv(4096)
+                client.send_signal(signal.SIGINT)
+                try:
+                    code = client.wait(60)
+                except subprocess.TimeoutExpired:
+                    client.kill()
+                    code = client.wait()
+                equal(f"{command}: exit 130", code, 130)
 
 
 def interrupted(server, path):
@@ -505,6 +546,8 @@ with Server() as server:
             one(server)
 with group("cancelled"):
     cancelled()
+with group("silent"):
+    silent()
 with group("videos"):
     videos()
 with group("hostile"):

@@ -43,6 +43,35 @@ struct JobReplyTests {
         #expect(throws: ReplyError.self) { try BatchReply(Array(#"{"id":"\#(Self.id)","jobs":[{}]}"#.utf8)) }
     }
 
+    @Test("an answer about another job or batch is none, nor is a batch without jobs")
+    func others() throws {
+        let other = "01M85BV3QAE4RGA8GVVP3465MF"
+        let job = Array(#"{"id":"\#(Self.id)","status":"queued"}"#.utf8)
+        #expect(try JobReply(job, of: Self.id).status == .queued)
+        #expect(throws: ReplyError.self) { try JobReply(job, of: other) }
+        let batch = Array(#"{"id":"\#(Self.id)","jobs":[{"id":"\#(other)","status":"queued"}]}"#.utf8)
+        #expect(try BatchReply(batch, of: Self.id).jobs.count == 1)
+        #expect(throws: ReplyError.self) { try BatchReply(batch, of: other) }
+        #expect(throws: ReplyError.self) { try BatchReply(Array(#"{"id":"\#(Self.id)","jobs":[]}"#.utf8)) }
+    }
+
+    @Test("results go to a file where its name says a form, else to a folder")
+    func places() throws {
+        func target(_ output: String?, _ form: ResultForm? = nil) throws -> DownloadTarget {
+            try DownloadTarget(output, form)
+        }
+        #expect(try target(nil).place == .standardOutput && target(nil).form == .json)
+        #expect(try target("there/is/none/out").place == .folder("there/is/none/out/"))
+        #expect(try target("there/is/none/out.d/").place == .folder("there/is/none/out.d/"))
+        #expect(try target("there/is/none/a.html").place == .file("there/is/none/a.html"))
+        #expect(try target("there/is/none/a.HTML").form == .report(.html))
+        #expect(try target("there/is/none/a.json", .report(.coco)).form == .report(.coco))
+        #expect(try target("there/is/none/v1.2").place == .folder("there/is/none/v1.2/"))
+        try target("there/is/none/a.csv").check(2)
+        #expect(throws: Failure.self) { try target("there/is/none/a.json").check(2) }
+        try target("there/is/none/").check(2)
+    }
+
     @Test("columns of a table are as wide as what is in them")
     func table() throws {
         let text =
