@@ -48,11 +48,13 @@ package struct MovedJob: Sendable {
         }
     }
 
-    package let job: Job
+    package private(set) var job: Job
     /// Its place in its batch.
     package let place: Int
     package let reuseKey: String?
-    package let input: Input?
+    package private(set) var input: Input?
+    /// The file of the other store that it is about, where there is one.
+    package private(set) var file: JobID?
     /// The result of one that has succeeded.
     package let output: [UInt8]?
     package let keys: [Key]
@@ -74,6 +76,14 @@ package struct MovedJob: Sendable {
         self.callbackTries = callbackTries
         self.alerts = alerts
         self.remarks = remarks
+    }
+
+    /// The same job about a file that the other store has, as it has to say then.
+    package func about(_ file: JobID, _ subject: JobSubject, _ input: Input) -> MovedJob {
+        var moved = self
+        moved.job.subject = subject
+        (moved.input, moved.file) = (input, file)
+        return moved
     }
 
     /// The bytes of its bodies.

@@ -7,6 +7,8 @@ import Platform
 /// are, until they have ended. Parts are written once, in partitions of ten minutes by the file's name, and go with them. What was made
 /// of a job's file is among the results, under claims' names that no claim has.
 enum FileTables {
+    /// The bytes of a part, but for the last.
+    static let partBytes = 1 << 20
     /// A file that no job has had and that nobody has written to for so long is nobody's.
     static let patience = Duration.seconds(3_600)
     /// In `results` in the place of a claim's token.
@@ -75,6 +77,38 @@ enum FileTables {
             noted AS (INSERT INTO file_uses (job, file) SELECT $1::bytea, id FROM one)
             SELECT (CASE count(*) WHEN 1 THEN 1 ELSE 3000000000 END)::int4 FROM one
             """, [.id(job), .id(file)])
+    }
+
+    /// Begins a file.
+    static func begin(_ file: JobID, _ session: Session, _ time: StoreTime) throws(PostgresError) {
+        _ = try session.run(
+            "WITH \(StoreTime.table) INSERT INTO files (id, touched) SELECT $3::bytea, now FROM t",
+            time.values + [.id(file)])
+    }
+
+    /// Writes a part of a file that no job has yet; one that is there stays. What is to hold of it is tried in the same transaction.
+    static func write(
+        _ part: Int, _ bytes: [UInt8], of file: JobID, _ session: Session, _ time: StoreTime, checks: [Statement] = []
+    ) throws(PostgresError) {
+        let written = Statement(
+            """
+            WITH \(StoreTime.table), one AS (
+                UPDATE files AS f SET touched = t.now FROM t WHERE f.id = $3::bytea AND NOT f.used RETURNING f.id
+            ), written AS (
+                INSERT INTO file_parts (file, part, body) SELECT id, $4::int8, $5::bytea FROM one
+                ON CONFLICT DO NOTHING
+            )
+            SELECT count(*) = 1 FROM one
+            """, time.values + [.id(file), .int(part), .blob(bytes)])
+        let rows: [Rows]
+        do throws(PostgresError) { rows = try session.run([written] + checks) } catch {
+            guard error.state == PostgresError.checkViolation else { throw error }
+            try makePartition(of: file, session)
+            rows = try session.run([written] + checks)
+        }
+        guard try rows.first?.first?.bool(0) == true else {
+            throw .store(.unavailable("what has come of the file was removed meanwhile"))
+        }
     }
 
     /// Makes the partition that a file's parts are in.

@@ -4,7 +4,7 @@ import Platform
 /// Files that jobs are about, in parts.
 extension PostgresJobStore: SharedFiles {
     /// The bytes of a part.
-    public var partBytes: Int { 1 << 20 }
+    public var partBytes: Int { FileTables.partBytes }
 
     /// Begins a file.
     public func beginFile() async throws(JobStoreError) -> JobID {
@@ -12,36 +12,18 @@ extension PostgresJobStore: SharedFiles {
         let file = random.withLock { random in
             own.withLock { own in own.generator.next(at: wall, using: &random) }
         }
-        let values = time.values + [.id(file)]
+        let time = time
         return try await call { session throws(PostgresError) in
-            _ = try session.run(
-                "WITH \(StoreTime.table) INSERT INTO files (id, touched) SELECT $3::bytea, now FROM t", values)
+            try FileTables.begin(file, session, time)
             return file
         }
     }
 
     /// Writes a part of a file that no job has yet.
     public func writePart(_ part: Int, _ bytes: [UInt8], of file: JobID) async throws(JobStoreError) {
-        let values = time.values + [.id(file), .int(part), .blob(bytes)]
+        let time = time
         try await moving(bytes.count) { session throws(PostgresError) in
-            let sql = """
-                WITH \(StoreTime.table), one AS (
-                    UPDATE files AS f SET touched = t.now FROM t WHERE f.id = $3::bytea AND NOT f.used RETURNING f.id
-                ), written AS (
-                    INSERT INTO file_parts (file, part, body) SELECT id, $4::int8, $5::bytea FROM one
-                    ON CONFLICT DO NOTHING
-                )
-                SELECT count(*) = 1 FROM one
-                """
-            let rows: Rows
-            do throws(PostgresError) { rows = try session.run(sql, values) } catch {
-                guard error.state == PostgresError.checkViolation else { throw error }
-                try FileTables.makePartition(of: file, session)
-                rows = try session.run(sql, values)
-            }
-            guard try rows.first?.bool(0) == true else {
-                throw .store(.unavailable("what has come of the file was removed meanwhile"))
-            }
+            try FileTables.write(part, bytes, of: file, session, time)
         }
     }
 

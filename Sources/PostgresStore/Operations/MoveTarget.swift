@@ -1,4 +1,5 @@
 import Jobs
+import Payloads
 import Platform
 
 /// A database that the jobs of a folder are moved to: each of them once, whatever ends the process, since how far that is stands
@@ -82,13 +83,47 @@ package struct MoveTarget: Sendable {
                     // A server has dropped a partition which nothing was in yet.
                     case PostgresError.checkViolation where tries < 4: continue
                     case PostgresError.divisionByZero:
-                        throw .unreadable("what was written is not what was read back: nothing of it was kept")
+                        throw Self.unlike
                     case PostgresError.numberOutOfRange: throw Self.another
                     default: throw error
                     }
                 }
             }
         }
+    }
+
+    /// The bytes of a file's parts, but for the last.
+    package var partBytes: Int { FileTables.partBytes }
+
+    /// Begins a file that jobs are about. It is nobody's before a job of it is taken.
+    package func beginFile() async throws(JobStoreError) -> JobID {
+        let time = StoreTime(by: SystemClock())
+        var (generator, random) = (JobIDGenerator(), SystemRandom())
+        let file = generator.next(at: time.clock.wall, using: &random)
+        try await call(bytes: 0) { session throws(PostgresError) in try FileTables.begin(file, session, time) }
+        return file
+    }
+
+    /// Writes a part of a file, and reads it back before it is kept.
+    package func writePart(_ part: Int, _ bytes: [UInt8], of file: JobID) async throws(JobStoreError) {
+        let time = StoreTime(by: SystemClock())
+        let check = Statement(
+            """
+            SELECT 1 / (count(*) = 1)::int4 FROM file_parts
+            WHERE file = $1::bytea AND part = $2::int8 AND sha256(body) = $3::bytea
+            """, [.id(file), .int(part), .blob(BodyDigest.of(bytes))])
+        try await call(bytes: bytes.count) { session throws(PostgresError) in
+            do throws(PostgresError) {
+                try FileTables.write(part, bytes, of: file, session, time, checks: [check])
+            } catch {
+                throw error.state == PostgresError.divisionByZero ? Self.unlike : error
+            }
+        }
+    }
+
+    /// Removes a file that no job has come of.
+    package func discardFile(_ file: JobID) async {
+        try? await call(bytes: 0) { session throws(PostgresError) in try FileTables.discard(file, session) }
     }
 
     /// Ends: counts in what accounts have handed in.
@@ -131,6 +166,8 @@ package struct MoveTarget: Sendable {
             """, [.blob(source), .id(last), .id(next), .int(jobs), .bool(isDone)])
     }
 
+    private static let unlike = PostgresError.unreadable(
+        "what was written is not what was read back: nothing of it was kept")
     private static let another = PostgresError.unreadable("another vigil store copy goes on with the same folder")
 
     private func call<Value: Sendable>(

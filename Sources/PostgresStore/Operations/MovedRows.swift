@@ -19,6 +19,7 @@ struct MovedRows {
         let input = moved.input.map { BodyDigest.of($0.body, subject: job.subject.bytes) } ?? []
         jobs.append((job.id, StatusCode[job.status], input))
         var statements = [row(of: moved, inputDigest: input)]
+        if let file = moved.file { statements.append(FileTables.use(of: file, by: job.id)) }
         statements += insertions(of: moved.input?.body, in: "payloads", job.id)
         statements += insertions(of: moved.output, in: "results", job.id)
         for key in moved.keys {
@@ -94,7 +95,7 @@ struct MovedRows {
             """,
             [
                 .id(job.id), .int(StatusCode[job.status]), .int(job.priority.rawValue),
-                .int(LaneCode[ClaimLimit.Lane(parts: job.parts, isSerial: false)]), .int(job.attempt), .int(job.parts),
+                .int(LaneCode[ClaimLimit.Lane(parts: job.parts, isSerial: moved.file != nil)]), .int(job.attempt), .int(job.parts),
                 .int(job.partsDone), .int(job.revision), .int(moved.place), .int(turn), .int(inserted),
                 .int(Self.nanoseconds(job.deadline)), .int(Self.nanoseconds(job.finishedAt)),
                 .int(job.status == .succeeded ? Self.token : nil), .int(job.inputBytes),

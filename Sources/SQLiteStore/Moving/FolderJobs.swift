@@ -50,6 +50,9 @@ package struct FolderJobs {
         } catch { throw StateError(error, at: reader.places.database) }
     }
 
+    /// Where the videos are that jobs wait with.
+    package var videosPath: String { reader.places.videos }
+
     private static func summary(_ db: Database, jobs: [String: Int]) throws -> Summary {
         var summary = Summary(jobs: jobs)
         let open = "WHERE status IN (0, 1)"

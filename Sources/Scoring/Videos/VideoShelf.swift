@@ -176,7 +176,8 @@ public final class VideoShelf: JobObserver {
         return rowsPath(of: token.job).map { .file($0) }
     }
 
-    private static func name(_ token: String) -> String { "\(token).video" }
+    /// What a video's file is called.
+    static func name(_ token: String) -> String { "\(token).video" }
     private static func rowsName(_ job: JobID) -> String { ".\(job).rows" }
 
     /// Jobs that are about to be committed need a video. Where servers share it the store keeps it for them.

@@ -46,7 +46,7 @@ package struct VideoSubject: Sendable {
     package static let kind = "score-video"
 
     /// By which its video is found on the shelf.
-    let token: String
+    var token: String
     /// How frames become rows.
     let pooling: Pooling
     let tail: Tail

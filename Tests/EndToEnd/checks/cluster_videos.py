@@ -8,6 +8,7 @@ from support.harness import check, equal, finish, group, need, scratch, shown, s
 
 need("cluster_videos", "numpy", "requests", shared=True)
 
+from support import features  # noqa: E402
 from support.databases import BIN, Postgres  # noqa: E402
 from support.jobs import Client  # noqa: E402
 from support.process import run  # noqa: E402
@@ -15,8 +16,7 @@ from support.videos import Studio, post, slowly, until  # noqa: E402
 
 if BIN is None or not shutil.which("ffmpeg"):
     skip("cluster_videos", "needs PostgreSQL's programs and ffmpeg")
-    finish()
-
+    
 folder = scratch()
 slow = slowly(folder)
 QUERY = "?threshold=0.04&leave=0.04&thumbnails=2"
@@ -108,5 +108,36 @@ with Postgres(durable=False) as postgres:
             stats = json.loads(run("store", "stats", "--state", url, "--json").out)
             check("its videos are told", stats["videos_bytes"] > len(video), shown(stats))
             equal("nothing is left to do", count("jobs WHERE status <= 1"), 0)
+
+    with group("a folder in which videos wait is moved"):
+        target = postgres.database("moved")
+        state = folder / "state"
+        with studio.serve("--ffmpeg", slow, "--workers", 1, state=state) as one:
+            client = Client(one)
+            waiting = [post(client, video, QUERY, "video/x-matroska").json()["id"]]
+            check("one is decoded", until(lambda: client.job(waiting[0])["progress"].get("rows_done", 0) >= 1))
+            waiting += [post(client, body, QUERY, "video/x-matroska").json()["id"] for body in (short, video)]
+            features_alone = client.post(features.npy(features.video(30)), "?priority=low").json()["id"]
+            one.kill()
+        names = sorted(path.name for path in (state / "videos").glob("*.video"))
+        equal("each has its file", len(names), 3)
+        hidden = state / "videos" / names[0]
+        kept = hidden.read_bytes()
+        hidden.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+        ran = run("store", "copy", "--from", state, "--to", target)
+        equal("one whose file is another is not moved", (ran.code, "SHA-256" in ran.last), (65, True))
+        hidden.write_bytes(kept)
+        ran = run("store", "copy", "--from", state, "--to", target, "--json")
+        told = json.loads(ran.out)
+        equal("all are moved", (ran.code, told["copied"] + told["copied_before"]), (0, 4))
+        left = "SELECT count(*) FROM files WHERE NOT used"
+        equal("what was copied in vain is gone", postgres.ask(left, "moved"), "0")
+        equal("what was moved is whole", json.loads(run("store", "check", "--state", target, "--json").out)["damages"], [])
+        with studio.serve("--lease", 3, state=target) as two:
+            second = Client(two)
+            for job in (waiting[0], waiting[2]):
+                same("a moved one", second.until(job))
+            equal("another", second.until(waiting[1])["status"], "succeeded")
+            equal("and features", second.until(features_alone)["status"], "succeeded")
 
 finish()

@@ -14,7 +14,7 @@ struct StoreCopyCommand: AsyncParsableCommand {
         abstract: "Take the jobs of a state folder, queued and ended, to a database that servers share.",
         discussion: """
             The folder's server has to have ended; those of the database may be at work. Jobs keep their IDs, results, keys, callbacks and \
-            remarks; models are not taken. Each job is taken once: where the command is ended it goes on from there when it is called again, and \
+            remarks, and take along the videos that they wait with; models are not taken. Each job is taken once: where the command is ended it goes on from there when it is called again, and \
             what was written is read back before it is committed. From its beginning no server begins with the folder, in which nothing else \
             is changed. Exit codes: 0 all is there, 65 the folder is damaged, 66 no such folder, 78 the folder or the database can't be used.
             """)
@@ -50,11 +50,14 @@ struct StoreCopyCommand: AsyncParsableCommand {
         var before = 0
         /// How many were there already, by another way.
         var known = 0
+        /// How many videos went along.
+        var videos = 0
         var waiting: [(model: ModelID, jobs: Int)] = []
 
         var text: [UInt8] {
             var lines = ["\(jobs) \(jobs == 1 ? "job was" : "jobs were") copied from \(from) to \(to)"]
             if before > 0 { lines.append("\(before) had been copied before") }
+            if videos > 0 { lines.append("\(videos) \(videos == 1 ? "video" : "videos") that wait went along") }
             if known > 0 { lines.append("note: \(known) were there already, and are left as they are") }
             for (model, jobs) in waiting {
                 let digest = model.sha256.map { " (\($0.prefix(12)))" } ?? ""
@@ -72,6 +75,7 @@ struct StoreCopyCommand: AsyncParsableCommand {
                     json.member("copied", jobs)
                     json.member("copied_before", before)
                     json.member("known", known)
+                    json.member("videos", videos)
                     json.key("waiting")
                     json.array(waiting) { json, waiting in
                         json.object { json in
@@ -87,13 +91,6 @@ struct StoreCopyCommand: AsyncParsableCommand {
 
     private static func copy(_ folder: String, to place: ConnectionPlace) async throws -> Copied {
         let jobs = try FolderJobs(of: folder)
-        let videos = jobs.summary.openKinds.first { $0.kind.hasBytes(of: VideoSubject.kind) }?.jobs ?? 0
-        guard videos == 0 else {
-            throw Failure(
-                .configuration,
-                "\(folder) has \(videos) videos that wait, whose files are not in a database: let its server do them first"
-            )
-        }
         let target = try await MoveTarget(place, version: Vigil.version)
         defer { target.close() }
         let note = try MoveNote(in: folder) ?? MoveNote(to: place.description)
@@ -107,12 +104,18 @@ struct StoreCopyCommand: AsyncParsableCommand {
             from: folder, to: place.description, before: progress.jobs, waiting: jobs.summary.openModels)
         guard !progress.isDone else { return copied }
         var last = progress.last
-        while case let next = try jobs.next(after: last), let newest = next.last?.job.id {
-            let new = try await target.take(next, after: last, of: note.source)
-            copied.jobs += new
-            copied.known += next.count - new
-            last = newest
+        let videos = VideoMove(from: jobs.videosPath, to: target)
+        while case let next = try jobs.next(after: last), !next.isEmpty {
+            for run in VideoMove.runs(next) {
+                let moved = try await videos.moved(run)
+                let new = try await target.take(moved, after: last, of: note.source)
+                if new == 0 { await videos.discard(moved) }
+                copied.jobs += new
+                copied.known += run.count - new
+                last = run.last?.job.id
+            }
         }
+        copied.videos = videos.count
         try await target.finish(note.source, after: last, usage: try jobs.usage())
         progress = try await target.begin(note.source, folder: folder)
         guard progress.isDone, progress.jobs == copied.before + copied.jobs else {
