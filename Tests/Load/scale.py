@@ -17,6 +17,9 @@ from support.databases import BIN, PGBOUNCER, PgBouncer, Postgres
 SCALE, VIGIL = os.environ["SCALE"], os.environ["VIGIL"]
 SECONDS = int(os.environ.get("SECONDS_EACH", "10"))
 SERVERS = [int(number) for number in os.environ.get("SERVERS", "1 3 10 20 50").split()]
+# Of aged: jobs that there are before, and the seconds that a transaction is held open at least.
+AGED = int(os.environ.get("AGED", "1000000"))
+HELD = int(os.environ.get("HELD", "600"))
 PARTS = sys.argv[1:] or ["submit", "work", "store", "servers", "poll", "pooled"]
 
 if BIN is None:
@@ -57,7 +60,8 @@ class Meter:
 def simulate(postgres, url, database, **numbers):
     """Runs Scale; its figures with those of the database."""
     meter = Meter(postgres, database)
-    arguments = [SCALE, url, f"seconds={SECONDS}", *(f"{name}={value}" for name, value in numbers.items())]
+    numbers = {"seconds": SECONDS} | numbers
+    arguments = [SCALE, url, *(f"{name}={value}" for name, value in numbers.items())]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         found = {}
         for line in child.stdout:
@@ -178,6 +182,50 @@ def work(postgres):
             row(f"{servers} servers of {workers} workers, {size} bytes", found, "ends")
 
 
+def aged(postgres):
+    heading(f"Three servers of 8 workers that take no time, 8 clients: new, and after {AGED:,} jobs with a transaction held open all the while")
+    numbers = {"servers": 3, "workers": 8, "clients": 8, "milliseconds": 0, "bytes": 256, "warmup": 3, "depth": 500}
+    database = "aged"
+    url = postgres.database(database)
+    begun = time.monotonic()
+
+    def count():
+        return int(postgres.ask("SELECT count(*) FROM jobs", database))
+
+    held = subprocess.Popen(
+        [*postgres.user, BIN / "psql", "-XAtq", "-h", postgres.folder, "-U", "vigil", "-d", database], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True, cwd="/",
+    )
+
+    def say(sql):
+        print(sql, file=held.stdin, flush=True)
+        return held.stdout.readline().strip()
+
+    say("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class;")
+    while count() < AGED:
+        simulate(postgres, url, database, **numbers | {"batch": 32, "clients": 4, "depth": 4_000, "seconds": 60})
+    while time.monotonic() - begun < HELD:
+        time.sleep(1)
+    found = {"new": [], "aged": []}
+    for turn in range(3):
+        for name, rates in found.items():
+            where = database if name == "aged" else f"new_{turn}"
+            place = url if name == "aged" else postgres.database(where)
+            rates.append(row(f"{name}, {'held open' if name == 'aged' else 'nothing held'}", simulate(postgres, place, where, **numbers), "ends")["ends"])
+    dead = postgres.ask("SELECT sum(n_dead_tup)::int8 FROM pg_stat_user_tables", database)
+    ratios = [old / new for old, new in zip(found["aged"], found["new"])]
+    print(
+        f"{count():,} jobs, {dead} dead rows, the transaction open for {time.monotonic() - begun:.0f} s:"
+        f" {statistics.median(ratios):.2f} of new ({', '.join(f'{one:.2f}' for one in ratios)})", flush=True
+    )
+    say("ROLLBACK; SELECT 1;")
+    held.stdin.close()
+    held.wait()
+    postgres.ask("VACUUM", database)
+    after = [simulate(postgres, url, database, **numbers)["ends"] for _ in range(3)]
+    print(f"once it has ended and VACUUM was there: {statistics.median(after) / statistics.median(found['new']):.2f} of new")
+
+
 def servers(postgres):
     heading("All of it: servers of 4 workers that take 50 ms a job, clients enough (80 jobs a second and server)")
     for number in SERVERS:
@@ -278,4 +326,4 @@ with Postgres() as database_server:
     database_server.kill()
     database_server.start()
     for part in PARTS:
-        {one.__name__: one for one in (submit, work, store, servers, poll, pooled, vigil)}[part](database_server)
+        {one.__name__: one for one in (submit, work, store, aged, servers, poll, pooled, vigil)}[part](database_server)

@@ -2,7 +2,8 @@
 # What one PostgreSQL carries: submits, claims and completions a second, its CPU and its log a job, for 1 to 50 servers. docs/scale.md has
 # the figures and reckons with them.
 #
-#   Tests/Load/scale.sh [PART…]      submit, work, store, servers, poll, pooled, vigil; all but the last where none is named. Measures for minutes.
+#   Tests/Load/scale.sh [PART…]      submit, work, store, servers, poll, pooled; by name alone vigil and aged, which takes half an hour. Measures for minutes.
+#   AGED=1000000 HELD=600            of aged: jobs that have gone through before, and the seconds that a transaction is held open meanwhile
 #   SECONDS_EACH=10                  how long each measurement lasts
 #   SERVERS="1 3 10 20 50"           how many servers there are in turns
 #   VIGIL=path                       for vigil, which runs real servers with the demo model: the program

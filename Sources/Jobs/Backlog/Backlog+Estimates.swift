@@ -18,14 +18,15 @@ extension Backlog {
 
 /// A job in the hands of a worker that takes up a place of a lane of its own: a long one, or one that one worker does most of.
 struct ApartJob: Sendable {
+    let token: ClaimToken
     let parts: Int
     let isSerial: Bool
     var partsDone = 0
 
     /// Nil of a job that is soon done by whoever has time.
-    init?(parts: Int, isSerial: Bool) {
+    init?(_ token: ClaimToken, parts: Int, isSerial: Bool) {
         guard ClaimLimit.Lane(parts: parts, isSerial: isSerial) != .short else { return nil }
-        (self.parts, self.isSerial) = (parts, isSerial)
+        (self.token, self.parts, self.isSerial) = (token, parts, isSerial)
     }
 
     /// Whether it takes up a place of that lane: a long one may take one of either.

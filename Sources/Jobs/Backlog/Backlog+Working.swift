@@ -7,11 +7,13 @@ extension Backlog {
     /// - Parameters:
     ///   - isSerial: whether one worker alone does most of what is to be done of a kind's jobs
     ///   - expected: the seconds that one worker takes for such a job; nil as long as they can't be told
+    ///   - inHand: how many jobs the pool has; called without the backlog's lock
     ///   - renewClaims: called in time before the pool's claims run out
     ///   - stopRunning: called when a running job shall stop
     func attach(
         workers: Int, isSerial: @escaping @Sendable (String) -> Bool = { _ in false },
         expected: @escaping @Sendable (Job) -> Double? = { _ in nil },
+        inHand: @escaping @Sendable () -> Int = { 0 },
         renewClaims: (@Sendable () async -> Void)? = nil,
         stopRunning: @escaping @Sendable (JobID) -> Void
     ) {
@@ -19,6 +21,7 @@ extension Backlog {
             state.rate.workers = workers
             state.isSerial = isSerial
             state.expected = expected
+            state.inHand = inHand
             state.renewClaims = renewClaims
             state.stopRunning = stopRunning
         }
@@ -31,6 +34,7 @@ extension Backlog {
             state.renewClaims = nil
             state.isSerial = { _ in false }
             state.expected = { _ in nil }
+            state.inHand = { 0 }
         }
     }
 
@@ -47,7 +51,7 @@ extension Backlog {
             for job in claimed {
                 let load = QueueLedger.Load(jobs: 1, bytes: job.billedBytes, parts: job.parts)
                 state.ledger.dequeue(load, of: job.client)
-                state.apart[job.id] = ApartJob(parts: job.parts, isSerial: state.isSerial(job.kind))
+                state.apart[job.id] = ApartJob(job.token, parts: job.parts, isSerial: state.isSerial(job.kind))
             }
         }
         for job in claimed { watchers.ring(job.id) }
@@ -67,15 +71,27 @@ extension Backlog {
     /// Lets claims last.
     func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] {
         let renewals = try await store.renew(tokens)
-        for job in renewals.compactMap(\.regained) {
+        for (token, renewal) in zip(tokens, renewals) {
+            if renewal.standing == .lost { letGo(token) }
+            guard let job = renewal.regained else { continue }
             state.withLock { state in
                 state.ledger.dequeue(job)
-                state.apart[job.id] = ApartJob(parts: job.parts, isSerial: state.isSerial(job.kind))
+                state.apart[job.id] = ApartJob(token, parts: job.parts, isSerial: state.isSerial(job.kind))
             }
             watchers.ring(job.id)
         }
         return renewals
     }
+
+    /// A claim is good no more, and takes up no place of a lane.
+    private func letGo(_ token: ClaimToken) {
+        state.withLock { state in
+            if state.apart[token.job]?.token == token { state.apart[token.job] = nil }
+        }
+    }
+
+    /// The jobs that take up places of lanes of their own.
+    var jobsApart: Set<JobID> { state.withLock { Set($0.apart.keys) } }
 
     /// Keeps what a worker says of a running job; nil where it is somebody else's now. Called with the crew's lock, which nobody takes who has the backlog's.
     func note(_ standing: JobStanding?, of job: JobID) { state.withLock { $0.standings[job] = standing } }
@@ -89,7 +105,9 @@ extension Backlog {
                 state.apart[token.job]?.partsDone = partsDone
             }
         }
-        return try await store.reportProgress(token, partsDone: partsDone)
+        let standing = try await store.reportProgress(token, partsDone: partsDone)
+        if standing == .lost { letGo(token) }
+        return standing
     }
 
     /// Ends a job and tells who waits for it; says whether the outcome was taken.
@@ -104,6 +122,7 @@ extension Backlog {
         guard
             let job = try await store.complete(token, with: outcome, timings: timings, isAwaited: isAwaited)
         else {
+            letGo(token)
             state.withLock { $0.metrics.dropped += 1 }
             return false
         }
@@ -116,7 +135,7 @@ extension Backlog {
 
     /// Gives a claim back.
     func release(_ token: ClaimToken, as release: Release) async throws(JobStoreError) {
-        guard let job = try await store.release(token, as: release) else { return }
+        guard let job = try await store.release(token, as: release) else { return letGo(token) }
         takeBack(job)
     }
 

@@ -61,6 +61,8 @@ public final class Backlog: Sendable {
         var isSerial: @Sendable (String) -> Bool = { _ in false }
         /// The seconds that one worker takes for a job that it does most of alone; nil as long as they can't be told.
         var expected: @Sendable (Job) -> Double? = { _ in nil }
+        /// How many jobs are in the hands of workers.
+        var inHand: @Sendable () -> Int = { 0 }
         /// The jobs in the hands of workers that have lanes of their own.
         var apart: [JobID: ApartJob] = [:]
         /// Seconds a part of a long job that waited when it was asked for last.

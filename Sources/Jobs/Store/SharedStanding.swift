@@ -85,10 +85,8 @@ extension JobStore {
 extension Backlog {
     /// What this server is at.
     var activity: ServerActivity {
-        state.withLock { state in
-            ServerActivity(
-                workers: state.rate.workers, running: state.apart.count, isDraining: !state.isAccepting)
-        }
+        let (workers, isAccepting, inHand) = state.withLock { ($0.rate.workers, $0.isAccepting, $0.inHand) }
+        return ServerActivity(workers: workers, running: inHand(), isDraining: !isAccepting)
     }
 
     /// Who has part in the store; nil where nobody else has, and where that can't be found out.

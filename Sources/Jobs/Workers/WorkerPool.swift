@@ -45,7 +45,8 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
     ) throws(WorkerPoolError) {
         backlog.attach(
             workers: crew.size, isSerial: { [self] in crew.processor.isSerial(kind: $0) },
-            expected: { [self] in crew.processor.expectedSeconds(of: $0) }
+            expected: { [self] in crew.processor.expectedSeconds(of: $0) },
+            inHand: { [self] in crew.health.runningJobs }
         ) { [self] in
             await renewClaims()
         } stopRunning: { [self] id in

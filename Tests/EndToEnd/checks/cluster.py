@@ -30,6 +30,9 @@ SHORT = features.npy(features.video(30))
 # Holds a worker for as long as a check needs it.
 LONG_JOB = alike(200_000)
 ROUNDS = 100 if LONG else 5
+VIDEOS = Videos(30, 300)
+# Another build, from before.
+OTHER = os.environ.get("OTHER_VIGIL")
 
 
 def serve(url, *options, **more):
@@ -91,8 +94,153 @@ def whole(name, postgres, database, client, accepted, videos):
     equal(f"{name}: no claim is left", postgres.ask("SELECT count(*) FROM jobs WHERE status <= 1", database), "0")
 
 
+class Way:
+    """How servers reach a PostgreSQL: straight, or through a PgBouncer that gives each transaction whichever session is free."""
+
+    def __init__(self, postgres, pooled=False):
+        self.postgres = postgres
+        self.name = " through PgBouncer" if pooled else ""
+        self.prefix = "pooled-" if pooled else ""
+        self.bouncer = PgBouncer(postgres) if pooled else None
+
+    def database(self, name):
+        """A new database: what it is called, and its address."""
+        name = self.prefix + name
+        url = self.postgres.database(name)
+        return name, self.bouncer.url(name) if self.bouncer else url
+
+    def stop(self):
+        if self.bouncer:
+            self.bouncer.stop()
+
+
+def killed_servers(way, rounds):
+    with group("servers that are killed" + way.name):
+        database, url = way.database("killed")
+        accepted = []
+        servers = [serve(url), serve(url)]
+        dice = random.Random(7)
+        for turn in range(rounds):
+            place = dice.randrange(2)
+            client = Patient(servers[1 - place])
+            accepted += [client.post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(6)]
+            servers[place].kill()
+            servers[place].stop()
+            servers[place] = serve(url)
+        whole(f"{rounds} servers killed", way.postgres, database, Patient(servers[0]), accepted, VIDEOS)
+        for server in servers:
+            server.stop()
+
+
+def standing_server(way):
+    with group("a server that stands still past its lease" + way.name):
+        database, url = way.database("still")
+        with serve(url) as one:
+            first = Patient(one)
+            accepted = [first.post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(20)]
+            one.signal(signal.SIGSTOP)
+            with serve(url) as two:
+                whole("it stands", way.postgres, database, Patient(two), accepted, VIDEOS)
+                one.signal(signal.SIGCONT)
+                equal("and goes on afterwards", first.post(SHORT, Prefer="wait=60").json()["status"], "succeeded")
+
+
+def killed_database(way, rounds):
+    with group("a database that is killed" + way.name):
+        database, url = way.database("power")
+        with serve(url) as one, serve(url) as two:
+            accepted = []
+            clients = [Client(one), Client(two)]
+            for turn in range(rounds):
+                for number in range(8):
+                    answer = clients[number % 2].post(VIDEOS.bodies[number % 2])
+                    if answer.status == 202:
+                        accepted.append(answer.json()["id"])
+                    else:
+                        equal("refused until later", answer.status, 503)
+                    if number == 4:
+                        way.postgres.kill()
+                equal("not ready without it", clients[0].get("/readyz").status, 503)
+                way.postgres.start()
+                until(lambda: all(client.get("/readyz").status == 200 for client in clients), "ready again")
+            whole("a database killed", way.postgres, database, Patient(one), accepted, VIDEOS)
+
+
+def failing_over(pooled=False):
+    with group("a database that fails over to its standby" + (" through PgBouncer" if pooled else "")), Postgres() as first:
+        first.database("over")
+        with first.standby() as second:
+            bouncer = PgBouncer(first) if pooled else None
+            url = bouncer.url("over") if pooled else first.url("over", second)
+            with serve(url) as one, serve(url) as two:
+                clients = [Patient(one), Patient(two)]
+                accepted = [clients[number % 2].post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(20)]
+                with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                    # Some before, some while there is no database, some after.
+                    late = [
+                        pool.submit(lambda server=server: [Patient(server).post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(20)])
+                        for server in (one, two)
+                    ]
+                    first.kill()
+                    second.promote()
+                    if bouncer:
+                        bouncer.lead_to(second)
+                    accepted += [job for one_of in late for job in one_of.result()]
+                until(lambda: all(Client(server).get("/readyz").status == 200 for server in (one, two)), "ready again")
+                accepted += [clients[number % 2].post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(20)]
+                whole("failed over", second, "over", clients[0], accepted, VIDEOS)
+            if bouncer:
+                bouncer.stop()
+
+
+def differing_clocks(way, library):
+    with group("clocks that differ by an hour" + way.name):
+        database, url = way.database("clocks")
+
+        def at(hours):
+            clock = scratch() / "clock"
+            clock.write_text(str(hours * 3_600))
+            return serve(url, env={"LD_PRELOAD": str(library), "OTHER_CLOCK": str(clock)})
+
+        with at(-1) as one, at(1) as two:
+            clients = [Patient(one), Patient(two)]
+            accepted = [clients[number % 2].post(VIDEOS.bodies[number % 2], "?deadline=600").json()["id"] for number in range(20)]
+            whole("an hour apart", way.postgres, database, clients[0], accepted, VIDEOS)
+            now = datetime.datetime.now(datetime.timezone.utc)
+            jobs = [clients[1].get(f"/jobs/{job}").json() for job in accepted]
+            times = [[job[f"{name}_at"] for name in ("created", "started", "finished")] for job in jobs]
+            check("each began after it came, and ended after it began", all(sorted(one) == one for one in times), times)
+            ages = [abs((now - datetime.datetime.fromisoformat(one.replace("Z", "+00:00"))).total_seconds()) for three in times for one in three]
+            check("all by the database's clock", max(ages) < 1_800, max(ages))
+            # Its claims run out by the database's clock, too.
+            accepted += [clients[0].post(VIDEOS.bodies[0]).json()["id"] for _ in range(10)]
+            one.kill()
+            whole("one is killed", way.postgres, database, clients[1], accepted, VIDEOS)
+
+
+def another_vigil(way):
+    """Servers of another build beside this one's, which began first or second: an upgrade while others go on."""
+    for first_is_other in (True, False):
+        with group(f"a Vigil of before {'first' if first_is_other else 'second'}" + way.name):
+            database, url = way.database(f"before-{first_is_other}")
+            kinds = (OTHER, None) if first_is_other else (None, OTHER)
+            with serve(url, program=kinds[0]) as one:
+                accepted = [Patient(one).post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(10)]
+                with serve(url, program=kinds[1]) as two:
+                    clients = [Patient(one), Patient(two)]
+                    accepted += [clients[number % 2].post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(40)]
+                    whole("beside each other", way.postgres, database, clients[0], accepted, VIDEOS)
+                    accepted += [clients[1].post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(20)]
+                    one.kill()
+                    whole("the first is killed", way.postgres, database, clients[1], accepted, VIDEOS)
+                    with serve(url, program=kinds[0]) as three:
+                        last = Patient(three)
+                        accepted += [last.post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(10)]
+                        two.kill()
+                        whole("the second too", way.postgres, database, last, accepted, VIDEOS)
+
+
 with Postgres() as postgres:
-    videos = Videos(30, 300)
     with group("two servers on one database"):
         url = postgres.database("two")
         with serve(url) as one, serve(url) as two:
@@ -115,11 +263,11 @@ with Postgres() as postgres:
             gone = until(
                 lambda: all(first.get(f"/jobs/{job}").json()["status"] == "cancelled" for job in held), "both stop")
             check("jobs that run on either are cancelled by one", bool(gone))
-            bodies = [videos.bodies[number % 2] for number in range(40)]
+            bodies = [VIDEOS.bodies[number % 2] for number in range(40)]
             ids = every(lambda item: (first, second)[item[0] % 2].post(item[1]).json()["id"], list(enumerate(bodies)), 1)
             waited = second.get(f"/jobs/{ids[0]}?wait=60").json()["status"]
             equal("who waits on one for a job of the other is answered", waited, "succeeded")
-            whole("two servers", postgres, "two", second, ids, videos)
+            whole("two servers", postgres, "two", second, ids, VIDEOS)
             found = until(
                 lambda: (seen := [client.get("/v1/server").json()["servers"] for client in (first, second)])
                 and all([(one["workers"], one["running"]) for one in servers] == [(1, 0)] * 2 for servers in seen) and seen,
@@ -150,90 +298,30 @@ with Postgres() as postgres:
         away = run("serve", "--port", 0, env={"VIGIL_STATE": "postgres://u:hunter2@127.0.0.1:1/x"})
         check("a database that is not there", away.code == 78 and "hunter2" not in away.last, away.last)
 
-    with group("servers that are killed"):
-        url = postgres.database("killed")
-        accepted = []
-        servers = [serve(url), serve(url)]
-        dice = random.Random(7)
-        for turn in range(ROUNDS):
-            place = dice.randrange(2)
-            client = Patient(servers[1 - place])
-            accepted += [client.post(videos.bodies[number % 2]).json()["id"] for number in range(6)]
-            servers[place].kill()
-            servers[place].stop()
-            servers[place] = serve(url)
-        whole(f"{ROUNDS} servers killed", postgres, "killed", Patient(servers[0]), accepted, videos)
-        for server in servers:
-            server.stop()
-
-    with group("a server that stands still past its lease"):
-        url = postgres.database("still")
-        with serve(url) as one:
-            first = Patient(one)
-            accepted = [first.post(videos.bodies[number % 2]).json()["id"] for number in range(20)]
-            one.signal(signal.SIGSTOP)
-            with serve(url) as two:
-                whole("it stands", postgres, "still", Patient(two), accepted, videos)
-                one.signal(signal.SIGCONT)
-                equal("and goes on afterwards", first.post(SHORT, Prefer="wait=60").json()["status"], "succeeded")
-
-    with group("a database that is killed"):
-        url = postgres.database("power")
-        with serve(url) as one, serve(url) as two:
-            accepted = []
-            clients = [Client(one), Client(two)]
-            for turn in range(30 if LONG else 3):
-                for number in range(8):
-                    answer = clients[number % 2].post(videos.bodies[number % 2])
-                    if answer.status == 202:
-                        accepted.append(answer.json()["id"])
-                    else:
-                        equal("refused until later", answer.status, 503)
-                    if number == 4:
-                        postgres.kill()
-                refused = clients[0].get("/readyz").status
-                equal("not ready without it", refused, 503)
-                postgres.start()
-                until(lambda: all(client.get("/readyz").status == 200 for client in clients), "ready again")
-            whole("a database killed", postgres, "power", Patient(one), accepted, videos)
-
-    with group("a database that fails over to its standby"):
-        with Postgres() as first:
-            first.database("over")
-            with first.standby() as second, serve(first.url("over", second)) as one, serve(first.url("over", second)) as two:
-                clients = [Patient(one), Patient(two)]
-                accepted = [clients[number % 2].post(videos.bodies[number % 2]).json()["id"] for number in range(20)]
-                with concurrent.futures.ThreadPoolExecutor(2) as pool:
-                    # Some before, some while there is no database, some after.
-                    late = [
-                        pool.submit(lambda server=server: [Patient(server).post(videos.bodies[number % 2]).json()["id"] for number in range(20)])
-                        for server in (one, two)
-                    ]
-                    first.kill()
-                    second.promote()
-                    accepted += [job for one_of in late for job in one_of.result()]
-                until(lambda: all(Client(server).get("/readyz").status == 200 for server in (one, two)), "ready again")
-                accepted += [clients[number % 2].post(videos.bodies[number % 2]).json()["id"] for number in range(20)]
-                whole("failed over", second, "over", clients[0], accepted, videos)
+    way = Way(postgres)
+    killed_servers(way, ROUNDS)
+    standing_server(way)
+    killed_database(way, 30 if LONG else 3)
+    failing_over()
 
     with group("a network that is cut"):
         url = postgres.database("cut")
         wire = Wire(postgres)
         with serve(wire.url("cut")) as one, serve(url) as two:
             clients = [Patient(one), Patient(two)]
-            bodies = [videos.bodies[number % 2] for number in range(30)]
+            bodies = [VIDEOS.bodies[number % 2] for number in range(30)]
             accepted = every(lambda item: Patient((one, two)[item[0] % 2]).post(item[1]).json()["id"], list(enumerate(bodies)))
             wire.cut()
             with concurrent.futures.ThreadPoolExecutor(4) as pool:
                 # Nobody knows what becomes of these before the network is back: the key of each makes one job of it.
                 late = [pool.submit(lambda body=body: Patient(one).post(body).json()["id"]) for body in bodies[:4]]
-                whole("cut off", postgres, "cut", clients[1], accepted, videos)
+                whole("cut off", postgres, "cut", clients[1], accepted, VIDEOS)
                 until(lambda: clients[0].get("/livez").status == 200 and Client(one).get("/readyz").status == 503, "it is not ready")
                 wire.mend()
                 accepted += [job.result() for job in late]
             until(lambda: Client(one).get("/readyz").status == 200, "ready again")
             accepted.append(clients[0].post(SHORT).json()["id"])
-            whole("joined again", postgres, "cut", clients[0], accepted, videos)
+            whole("joined again", postgres, "cut", clients[0], accepted, VIDEOS)
             equal("and no job is there twice", postgres.ask("SELECT count(*) FROM jobs", "cut"), str(len(accepted)))
         wire.stop()
 
@@ -241,33 +329,12 @@ with Postgres() as postgres:
     if library is None:
         skip("clocks that differ", "needs cc")
     else:
-        with group("clocks that differ by an hour"):
-            url = postgres.database("clocks")
-
-            def at(hours):
-                clock = scratch() / "clock"
-                clock.write_text(str(hours * 3_600))
-                return serve(url, env={"LD_PRELOAD": str(library), "OTHER_CLOCK": str(clock)})
-
-            with at(-1) as one, at(1) as two:
-                clients = [Patient(one), Patient(two)]
-                accepted = [clients[number % 2].post(videos.bodies[number % 2], "?deadline=600").json()["id"] for number in range(20)]
-                whole("an hour apart", postgres, "clocks", clients[0], accepted, videos)
-                now = datetime.datetime.now(datetime.timezone.utc)
-                jobs = [clients[1].get(f"/jobs/{job}").json() for job in accepted]
-                times = [[job[f"{name}_at"] for name in ("created", "started", "finished")] for job in jobs]
-                check("each began after it came, and ended after it began", all(sorted(one) == one for one in times), times)
-                ages = [abs((now - datetime.datetime.fromisoformat(one.replace("Z", "+00:00"))).total_seconds()) for three in times for one in three]
-                check("all by the database's clock", max(ages) < 1_800, max(ages))
-                # Its claims run out by the database's clock, too.
-                accepted += [clients[0].post(videos.bodies[0]).json()["id"] for _ in range(10)]
-                one.kill()
-                whole("one is killed", postgres, "clocks", clients[1], accepted, videos)
+        differing_clocks(way, library)
 
     with group("an upgrade: the tables of a newer Vigil"):
         url = postgres.database("newer")
         with serve(url) as one:
-            accepted = [Patient(one).post(videos.bodies[number % 2]).json()["id"] for number in range(6)]
+            accepted = [Patient(one).post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(6)]
             postgres.ask(
                 "ALTER TABLE jobs ADD future int8 NOT NULL DEFAULT 7, ADD later text; ALTER TABLE servers ADD future text;"
                 "CREATE TABLE futures (job bytea PRIMARY KEY); CREATE INDEX jobs_future ON jobs (future);"
@@ -277,8 +344,13 @@ with Postgres() as postgres:
             with serve(url) as two:
                 contains("the log says so", two.text(), "tables of a newer Vigil")
                 clients = [Patient(one), Patient(two)]
-                accepted += [clients[number % 2].post(videos.bodies[number % 2]).json()["id"] for number in range(20)]
-                whole("beside it", postgres, "newer", clients[0], accepted, videos)
+                accepted += [clients[number % 2].post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(20)]
+                whole("beside it", postgres, "newer", clients[0], accepted, VIDEOS)
+
+    if OTHER is None:
+        skip("a Vigil of before", "needs another build, by OTHER_VIGIL")
+    else:
+        another_vigil(way)
 
     if not possible():
         skip("a full disk under PostgreSQL", "needs root, to mount a small file system")
@@ -287,7 +359,7 @@ with Postgres() as postgres:
             small.database("full")
             with serve(small.url("full")) as one:
                 client = Client(one)
-                accepted = [client.post(videos.bodies[number % 2]).json()["id"] for number in range(10)]
+                accepted = [client.post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(10)]
                 ballast = fill(folder)
                 statuses = []
 
@@ -306,8 +378,8 @@ with Postgres() as postgres:
                     small.halt()
                     small.start()
                 until(lambda: client.get("/readyz").status == 200, "ready when there is room")
-                accepted += [Patient(one).post(videos.bodies[number % 2]).json()["id"] for number in range(10)]
-                whole("a full disk", small, "full", Patient(one), accepted, videos)
+                accepted += [Patient(one).post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(10)]
+                whole("a full disk", small, "full", Patient(one), accepted, VIDEOS)
 
     with group("a standby that has to have what is accepted"):
         with Postgres() as first:
@@ -326,7 +398,7 @@ with Postgres() as postgres:
                 equal("and nothing is there", first.ask("SELECT count(*) FROM jobs", "sync"), "0")
                 with first.standby() as second:
                     until(lambda: client.get("/readyz").status == 200, "ready with one")
-                    accepted = [Patient(one).post(videos.bodies[number % 2]).json()["id"] for number in range(6)]
+                    accepted = [Patient(one).post(VIDEOS.bodies[number % 2]).json()["id"] for number in range(6)]
                     # Written there it is at once, and seen a moment later.
                     until(lambda: second.ask("SELECT count(*) FROM jobs", "sync") == "6", "what is accepted is on it")
                     second.halt()
@@ -385,13 +457,16 @@ with Postgres() as postgres:
     if PGBOUNCER is None:
         skip("through PgBouncer", "needs pgbouncer")
     else:
-        with group("through PgBouncer, a session a transaction"):
-            postgres.database("pooled")
-            bouncer = PgBouncer(postgres)
-            with serve(bouncer.url("pooled")) as one, serve(bouncer.url("pooled")) as two:
-                clients = [Patient(one), Patient(two)]
-                accepted = [clients[number % 2].post(videos.bodies[number % 2]).json()["id"] for number in range(40)]
-                whole("pooled", postgres, "pooled", clients[1], accepted, videos)
-            bouncer.stop()
+        pooled = Way(postgres, pooled=True)
+        killed_servers(pooled, ROUNDS if LONG else 2)
+        if LONG:
+            standing_server(pooled)
+            killed_database(pooled, 30)
+            failing_over(pooled=True)
+            if library is not None:
+                differing_clocks(pooled, library)
+            if OTHER is not None:
+                another_vigil(pooled)
+        pooled.stop()
 
 finish()

@@ -218,22 +218,29 @@ class PgBouncer:
         self.folder.mkdir()
         if postgres.user:
             shutil.chown(self.folder, postgres.user[1].split("=")[1])
-        settings = self.folder / "pgbouncer.ini"
-        settings.write_text(
-            f"[databases]\n* = host={postgres.folder}\n[pgbouncer]\nlisten_addr =\nunix_socket_dir = {self.folder}\n"
-            f"listen_port = 6432\nauth_type = any\npool_mode = transaction\ndefault_pool_size = {sessions}\n"
-            f"max_client_conn = 500\nlogfile = {self.folder}/log\n"
-        )
-        # auth_type any takes the user that the database names.
-        settings.write_text(settings.read_text().replace(f"host={postgres.folder}", f"host={postgres.folder} user=vigil"))
+        self.sessions = sessions
+        self.write(postgres)
         self.process = subprocess.Popen(
-            [*postgres.user, PGBOUNCER, "-q", str(settings)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            [*postgres.user, PGBOUNCER, "-q", str(self.folder / "pgbouncer.ini")], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, cwd="/",
         )
         end = time.monotonic() + 60
         while not os.path.exists(self.folder / ".s.PGSQL.6432"):
             assert self.process.poll() is None and time.monotonic() < end, "pgbouncer does not begin"
             time.sleep(0.02)
+
+    def write(self, postgres):
+        # auth_type any takes the user that the database names.
+        (self.folder / "pgbouncer.ini").write_text(
+            f"[databases]\n* = host={postgres.folder} user=vigil\n[pgbouncer]\nlisten_addr =\n"
+            f"unix_socket_dir = {self.folder}\nlisten_port = 6432\nauth_type = any\npool_mode = transaction\n"
+            f"default_pool_size = {self.sessions}\nmax_client_conn = 500\nserver_login_retry = 1\nlogfile = {self.folder}/log\n"
+        )
+
+    def lead_to(self, postgres):
+        """Has it give sessions of another PostgreSQL from now on, as one does by hand or a script after a failover."""
+        self.write(postgres)
+        self.process.send_signal(signal.SIGHUP)
 
     def url(self, name):
         place = urllib.parse.quote(str(self.folder), safe="")

@@ -125,10 +125,11 @@ class Ended(RuntimeError):
 class Server:
     """A running service; its port is a free one, and its state folder one of its own that goes with it.
 
-    `state` is the folder of jobs that outlast this server, `memory`, or nothing named at all where it is None.
+    `state` is the folder of jobs that outlast this server, `memory`, or nothing named at all where it is None. `program` is another
+    build than the one that is checked.
     """
 
-    def __init__(self, *options, model=None, env=None, port=0, state=OWN):
+    def __init__(self, *options, model=None, env=None, port=0, state=OWN, program=None):
         self.log = tempfile.NamedTemporaryFile(mode="w+b", suffix=".log")
         self.own = tempfile.mkdtemp(prefix="state-") if state is OWN else None
         place = [] if "--listen" in options else ["--port", str(port)]
@@ -141,7 +142,7 @@ class Server:
             settings["VIGIL_STATE"] = str(place)
         self.begun = time.monotonic()
         self.child = subprocess.Popen(
-            [VIGIL, *arguments], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=settings
+            [program or VIGIL, *arguments], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=settings
         )
         try:
             self.port = self._wait()

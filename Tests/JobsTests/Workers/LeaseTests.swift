@@ -47,6 +47,53 @@ struct LeaseTests {
         #expect(running.backlog.metrics.queuedJobs == 0 && running.backlog.metrics.queuedBytes == 0)
     }
 
+    @Test("a claim that somebody else has ended or has takes up no place here any more", arguments: 0..<3)
+    func elsewhere(step: Int) async throws {
+        let running = try RunningPool(workers: 1, processor: ScriptedProcessor())
+        await running.pool.drain(within: .seconds(1))
+        let job = try await running.submit(.init(parts: 2_000))
+        let claimed = try #require(try await running.backlog.claim(limit: 1).first)
+        #expect(running.backlog.jobsApart == [job.id])
+        // As another process does it, of which the backlog hears nothing.
+        running.clock.advance(by: .seconds(60))
+        _ = try await running.store.expire()
+        let other = try #require(try await running.store.claim(ClaimLimit(jobs: 1)).first)
+        switch step {
+        case 0: #expect(try await !running.backlog.complete(claimed.token, with: .done, timings: nil))
+        case 1: try await running.backlog.release(claimed.token, as: .unspent)
+        default: #expect(try await running.backlog.renew([claimed.token]).map(\.standing) == [.lost])
+        }
+        #expect(running.backlog.jobsApart == [])
+        #expect(try await running.store.complete(other.token, with: .done, timings: nil) != nil)
+    }
+
+    @Test("what has gone from one claim to the next takes up the next one's place")
+    func next() async throws {
+        let running = try RunningPool(workers: 1, processor: ScriptedProcessor())
+        await running.pool.drain(within: .seconds(1))
+        let job = try await running.submit(.init(parts: 2_000))
+        let first = try #require(try await running.backlog.claim(limit: 1).first)
+        running.clock.advance(by: .seconds(60))
+        try await Expiry(of: running.backlog).runOnce()
+        _ = try #require(try await running.backlog.claim(limit: 1).first)
+        #expect(try await !running.backlog.complete(first.token, with: .done, timings: nil))
+        #expect(running.backlog.jobsApart == [job.id])
+    }
+
+    @Test("a server says of all jobs in its hands that it has them")
+    func inHand() async throws {
+        let gate = ThreadGate()
+        let running = try RunningPool(workers: 1, processor: ScriptedProcessor { _, _ in gate.pass() })
+        let job = try await running.submit(.init())
+        await gate.waitForArrivals(1)
+        #expect(running.backlog.activity == ServerActivity(workers: 1, running: 1))
+        gate.openForGood()
+        _ = try await running.end(of: job)
+        _ = await running.pool.crew.reaches({ $0.jobs.isEmpty }, until: Self.forever)
+        #expect(running.backlog.activity == ServerActivity(workers: 1, running: 0))
+        await running.pool.drain(within: .seconds(1))
+    }
+
     @Test("an end or a renewal that takes a job out of the queue takes it out of the books", arguments: [false, true])
     func books(ends: Bool) async throws {
         let running = try RunningPool(workers: 1, processor: ScriptedProcessor())
