@@ -69,6 +69,27 @@ struct ComputeTests {
         }
     }
 
+    @Test(
+        "where a model is made its record has room for this machine's kernels, and is the reference's where that has",
+        arguments: fewer)
+    func widened(compute: Compute) throws {
+        let path = try writer.file(checked: Self.fewer)
+        for kernels in Kernels.available {
+            let (model, test) = try ModelFile.load(MappedFile(path: path), kernels: kernels.computing(compute))
+            var same = test
+            same.widen(to: model)
+            #expect(same == test)
+            let none = try #require(SelfTest.Difference(coarse: 0, fine: 0))
+            var narrow = SelfTest(features: test.features, logits: test.logits, differences: [compute: none])
+            #expect(throws: ModelError.self) { try narrow.run(on: model) }
+            narrow.widen(to: model)
+            #expect(try narrow.run(on: model) > 0)
+            var unknown = SelfTest(features: test.features, logits: test.logits)
+            unknown.widen(to: model)
+            #expect(unknown.differences.isEmpty)
+        }
+    }
+
     @Test("a model of weights prepared for an arithmetic gives the same bits as one prepared when it is loaded")
     func prepared() throws {
         for kernels in Kernels.available {

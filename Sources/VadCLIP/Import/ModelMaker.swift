@@ -49,6 +49,9 @@ struct ModelMaker<Weights: NamedWeights> {
         guard test.logits.firstNotFinite == nil else { throw Self.notFinite("logits of the self-test") }
         for compute in Compute.allCases where compute != .float32 {
             test.record(try plan.model(of: kept, in: Preparation(kernels: .portable.computing(compute))))
+            for kernels in Kernels.available where kernels.name != Kernels.portable.name {
+                test.widen(to: try plan.model(of: kept, in: Preparation(kernels: kernels.computing(compute))))
+            }
         }
         var difference: Float?
         if precision != .float32 {

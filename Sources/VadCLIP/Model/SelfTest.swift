@@ -80,6 +80,19 @@ public struct SelfTest: Sendable, Equatable {
             coarse: Self.worst(found.coarse, logits.coarse), fine: Self.worst(found.fine, logits.fine))
     }
 
+    /// Records how far off the logits of `model` are where that is more than what was recorded allows: with weights of unusual size
+    /// kernels that round elsewhere than the reference may be. Where it is not, machines record the same.
+    mutating func widen(to model: Model) {
+        let compute = model.kernels.compute
+        guard let known = differences[compute] else { return }
+        do throws(ModelError) { try run(on: model) } catch {
+            let found = Scorer(model: model).logits(of: features)
+            differences[compute] = Difference(
+                coarse: max(known.coarse, Self.worst(found.coarse, logits.coarse)),
+                fine: max(known.fine, Self.worst(found.fine, logits.fine)))
+        }
+    }
+
     /// What the logits of a branch may differ by: rounded in another order where they are float32's, and by twice what was
     /// recorded where they have fewer bits, since processors round what they multiply or do not.
     private func allowed(

@@ -51,7 +51,7 @@ struct LeaseTests {
     func elsewhere(step: Int) async throws {
         let running = try RunningPool(workers: 1, processor: ScriptedProcessor())
         await running.pool.drain(within: .seconds(1))
-        let job = try await running.submit(.init(parts: 2_000))
+        let job = try await running.backlog.submit(.sample(parts: 2_000))
         let claimed = try #require(try await running.backlog.claim(limit: 1).first)
         #expect(running.backlog.jobsApart == [job.id])
         // As another process does it, of which the backlog hears nothing.
@@ -71,7 +71,7 @@ struct LeaseTests {
     func next() async throws {
         let running = try RunningPool(workers: 1, processor: ScriptedProcessor())
         await running.pool.drain(within: .seconds(1))
-        let job = try await running.submit(.init(parts: 2_000))
+        let job = try await running.backlog.submit(.sample(parts: 2_000))
         let first = try #require(try await running.backlog.claim(limit: 1).first)
         running.clock.advance(by: .seconds(60))
         try await Expiry(of: running.backlog).runOnce()
