@@ -155,6 +155,15 @@ struct ScoreOptionsTests {
         }
     }
 
+    @Test("a name has no control characters, those behind ASCII neither", arguments: ["a\u{1}", "\u{7F}", "a\u{9B}31m", "\u{80}"])
+    func names(name: String) throws {
+        for parameter in ["name", "camera"] {
+            let error = #expect(throws: OptionError.self) { try options((parameter, name)) }
+            #expect(error?.name == parameter)
+        }
+        #expect(try options(("name", "Tür \u{A0}7")).name == "Tür \u{A0}7")
+    }
+
     @Test("a name that is none gets the one that was meant")
     func typos() {
         for (written, meant) in [

@@ -232,7 +232,9 @@ extension ScoreOptions {
     private static let maxCameraBytes = 64
 
     private static func name(_ text: String, of parameter: String, most: Int) throws(OptionError) -> String {
-        guard (1...most).contains(text.utf8.count), text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
+        guard (1...most).contains(text.utf8.count),
+            text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) })
+        else {
             throw OptionError(
                 name: parameter,
                 problem:

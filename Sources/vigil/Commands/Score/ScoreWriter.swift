@@ -28,15 +28,14 @@ final class ScoreWriter {
         func commit() throws(FileError) { try file.commit() }
     }
 
-    /// Opens the file that all results go to, or makes the folder.
+    /// Opens the file that all results go to. A folder is made with the first that is written to it.
     init(_ target: ScoreTarget, count: Int) throws {
         (self.target, isOfSeveral) = (target, count > 1)
         table = ScoreTableText(perFrame: target.perFrame)
         try Self.configuring { () throws(FileError) in
             switch target.place {
-            case .standardOutput: return
+            case .standardOutput, .folder: return
             case .file(let path): file = try OneFile(path)
-            case .folder(let folder): try WorkFolder.make(folder)
             }
         }
     }
@@ -55,7 +54,7 @@ final class ScoreWriter {
     func add(_ item: Item) throws {
         count += 1
         switch target.place {
-        case .folder:
+        case .folder(let folder):
             let path = try target.path(of: item.input, label: item.scored.accepted.label)
             guard written.insert(ByteText(path)).inserted else {
                 throw Failure(
@@ -63,7 +62,10 @@ final class ScoreWriter {
             }
             var text = ScoreTableText(perFrame: target.perFrame)
             let bytes = try bytes(of: item, isAlone: true, &text)
-            try Self.configuring { () throws(FileError) in try AtomicFile.write(bytes, to: path) }
+            try Self.configuring { () throws(FileError) in
+                try WorkFolder.make(folder)
+                try AtomicFile.write(bytes, to: path)
+            }
             try Terminal.print(Array("\(summary(of: item)), to \(path)".utf8))
         case .file:
             let bytes = try bytes(of: item, isAlone: false, &table)
