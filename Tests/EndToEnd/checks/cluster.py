@@ -6,21 +6,25 @@ import datetime
 import os
 import pathlib
 import random
+import shutil
 import signal
+import subprocess
 import tempfile
 import threading
 import time
 import uuid
 
-from support.harness import LONG, check, contains, equal, finish, group, need, scratch, skip
+from support.harness import LONG, ROOT, check, contains, equal, finish, group, need, scratch, skip
 
 need("cluster", "numpy", "requests")
+
+import requests  # noqa: E402
 
 from support import features  # noqa: E402
 from support.databases import BIN, PGBOUNCER, PgBouncer, Postgres, Wire  # noqa: E402
 from support.jobs import Client, Videos, alike, every  # noqa: E402
 from support.machines import clock_library, disk, fill, possible  # noqa: E402
-from support.process import Server, run  # noqa: E402
+from support.process import Server, free_port, run  # noqa: E402
 
 if BIN is None:
     skip("cluster", "needs PostgreSQL's programs")
@@ -31,6 +35,7 @@ SHORT = features.npy(features.video(30))
 LONG_JOB = alike(200_000)
 ROUNDS = 100 if LONG else 5
 VIDEOS = Videos(30, 300)
+HAPROXY = shutil.which("haproxy") or ("/usr/sbin/haproxy" if os.path.exists("/usr/sbin/haproxy") else None)
 # Another build, from before.
 OTHER = os.environ.get("OTHER_VIGIL")
 
@@ -218,6 +223,39 @@ def differing_clocks(way, library):
             whole("one is killed", way.postgres, database, clients[1], accepted, VIDEOS)
 
 
+def signed_in(way):
+    with group("who signs in at the page, behind HAProxy" + way.name):
+        folder = scratch()
+        key = run("keys", "add", "ann", "--api-keys", folder / "keys.txt").out.split()[-1]
+        database, url = way.database("sessions")
+        with serve(url, "--api-keys", folder / "keys.txt") as one, serve(url, "--api-keys", folder / "keys.txt") as two:
+            front = free_port()
+            places = {f"VIGIL_{name}": f"127.0.0.1:{port}" for name, port in (("A", one.port), ("B", two.port), ("C", 1))}
+            child = subprocess.Popen(
+                [HAPROXY, "-db", "-f", str(ROOT / "deploy/haproxy/shared.cfg")], stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env=os.environ | places | {"VIGIL_FRONT": f"127.0.0.1:{front}", "VIGIL_ADMIN": str(folder / "admin")},
+            )
+            base = f"http://127.0.0.1:{front}"
+            with_key = {"Authorization": f"Bearer {key}"}
+
+            def both_answer():
+                with contextlib.suppress(requests.ConnectionError):
+                    return [requests.get(f"{base}/jobs", headers=with_key, timeout=60).status_code for _ in range(4)] == [200] * 4
+
+            until(both_answer, "HAProxy takes requests")
+            for turn in range(3):
+                page = requests.Session()
+                page.headers.update({"Origin": base, "Sec-Fetch-Site": "same-origin"})
+                equal("signed in", page.post(f"{base}/session", headers=with_key, timeout=60).status_code, 200)
+                equal("what reads", {page.get(f"{base}/jobs", timeout=60).status_code for _ in range(6)}, {200})
+                unknown = f"{base}/jobs/01M85BV3QAE4RGA8GVVP3465ME"
+                equal("what changes", {page.delete(unknown, timeout=60).status_code for _ in range(6)}, {404})
+                page.delete(f"{base}/session", timeout=60)
+            child.terminate()
+            child.wait()
+
+
 def another_vigil(way):
     """Servers of another build beside this one's, which began first or second: an upgrade while others go on."""
     for first_is_other in (True, False):
@@ -303,6 +341,10 @@ with Postgres() as postgres:
     standing_server(way)
     killed_database(way, 30 if LONG else 3)
     failing_over()
+    if HAPROXY is None:
+        skip("who signs in behind HAProxy", "needs haproxy")
+    else:
+        signed_in(way)
 
     with group("a network that is cut"):
         url = postgres.database("cut")
