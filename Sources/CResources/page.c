@@ -32,6 +32,9 @@ static const unsigned char dom_js[] = {
 static const unsigned char docs_js[] = {
 #embed "page/docs.js"
 };
+static const unsigned char dress_js[] = {
+#embed "page/dress.js"
+};
 static const unsigned char downloads_js[] = {
 #embed "page/downloads.js"
 };
@@ -89,6 +92,7 @@ static const vigil_page_file files[] = {
     FILE_OF_PAGE("api.js", api_js),
     FILE_OF_PAGE("dom.js", dom_js),
     FILE_OF_PAGE("docs.js", docs_js),
+    FILE_OF_PAGE("dress.js", dress_js),
     FILE_OF_PAGE("downloads.js", downloads_js),
     FILE_OF_PAGE("heat.js", heat_js),
     FILE_OF_PAGE("job.js", job_js),
