@@ -50,6 +50,9 @@ static const unsigned char lists_js[] = {
 static const unsigned char pyramid_js[] = {
 #embed "page/pyramid.js"
 };
+static const unsigned char report_js[] = {
+#embed "page/report.js"
+};
 static const unsigned char review_js[] = {
 #embed "page/review.js"
 };
@@ -98,6 +101,7 @@ static const vigil_page_file files[] = {
     FILE_OF_PAGE("job.js", job_js),
     FILE_OF_PAGE("lists.js", lists_js),
     FILE_OF_PAGE("pyramid.js", pyramid_js),
+    FILE_OF_PAGE("report.js", report_js),
     FILE_OF_PAGE("review.js", review_js),
     FILE_OF_PAGE("scores.js", scores_js),
     FILE_OF_PAGE("server.js", server_js),
