@@ -46,13 +46,14 @@ export function jobsView({ query, trouble }) {
   const status = el('select', { id: 'filter-status', onchange: refilter }, el('option', { value: '' }, 'any'),
     ['queued', 'running', 'succeeded', 'failed', 'cancelled'].map((value) => el('option', { value }, value)));
   const model = el('input', { id: 'filter-model', type: 'search', placeholder: 'any', onchange: refilter, autocomplete: 'off' });
-  const words = el('input', { id: 'filter-words', type: 'search', placeholder: 'in names and ids', oninput: () => (keepAddress(), paint()), autocomplete: 'off' });
+  const words = el('input', { id: 'filter-words', type: 'search', placeholder: 'in names and ids', oninput: search, autocomplete: 'off' });
   const since = el('input', { id: 'filter-since', type: 'datetime-local', onchange: refilter });
   const more = el('button', { type: 'button', hidden: true, onclick: () => load(next) }, 'Older jobs');
   const table = el('div', { 'aria-live': 'off' });
   const found = el('p', { class: 'muted small', role: 'status' });
   const refused = el('div');
   let asks = 0;
+  let writing = null;
   // Of a link to a longer list: as many as one answer may have, at most.
   let least = PAGE;
   read(query);
@@ -77,11 +78,18 @@ export function jobsView({ query, trouble }) {
   }
 
   function keepAddress(rows = Math.max(least, jobs.length)) {
-    if (location.hash.split('?')[0] !== '#/jobs') return;
+    if (ending.signal.aborted || location.hash.split('?')[0] !== '#/jobs') return;
     const chosen = filters('since');
     if (words.value.trim()) chosen.set('words', words.value.trim());
     if (rows > PAGE) chosen.set('rows', rows);
     history.replaceState(null, '', `#/jobs${chosen.size ? `?${chosen}` : ''}`);
+  }
+
+  /** An address for each letter is more than some browsers take. */
+  function search() {
+    clearTimeout(writing);
+    writing = setTimeout(keepAddress, 250);
+    paint();
   }
 
   function refilter() {
@@ -148,6 +156,7 @@ export function jobsView({ query, trouble }) {
     close: () => {
       ending.abort();
       clearTimeout(timer);
+      clearTimeout(writing);
     },
   };
 }

@@ -219,12 +219,14 @@ function labelled(id, label, hint, input) {
 /** What is as it should be does not look like a warning. */
 const noticeOf = (report) => `notice ${report.warnings.length ? '' : 'good'}`.trim();
 
+const verdictOf = ({ name }, said) => (name ? `${name}: ${said}` : said[0].toUpperCase() + said.slice(1));
+
 /** What the server says of features that are only checked. */
 function reports(answer) {
   const all = answer.reports ?? [answer];
   return el('div', { class: 'layout', role: 'status' }, all.map((report) => (report.kind === 'video' ? videoReport(report) :
     el('div', { class: noticeOf(report) },
-      el('strong', {}, `${report.name ? `${report.name}: ` : ''}${report.warnings.length ? 'can be scored, but looks wrong' : 'looks right'}`),
+      el('strong', {}, verdictOf(report, report.warnings.length ? 'can be scored, but looks wrong' : 'looks right')),
       el('span', {}, `${many(report.rows, 'row')} of ${report.width}, ${report.dtype}; norms ${score(report.row_norm.min)} to ${score(report.row_norm.max)}, mean ${score(report.row_norm.mean)}; ${many(report.repeated_rows, 'repeated row')}, ${many(report.zero_rows, 'zero row')}.`),
       report.warnings.map((warning) => el('p', {}, warning))))));
 }
@@ -236,6 +238,6 @@ function videoReport(report) {
     report.expected_frames ? many(report.expected_frames, 'frame') : null, bytes(report.bytes),
   ];
   return el('div', { class: noticeOf(report) },
-    el('strong', {}, `${report.name ? `${report.name}: ` : ''}${report.warnings.length ? 'can be decoded, but looks wrong' : 'can be decoded'}`), el('span', {}, `${facts.filter(Boolean).join(', ')}.`),
+    el('strong', {}, verdictOf(report, report.warnings.length ? 'can be decoded, but looks wrong' : 'can be decoded')), el('span', {}, `${facts.filter(Boolean).join(', ')}.`),
     report.warnings.map((warning) => el('p', {}, warning)));
 }

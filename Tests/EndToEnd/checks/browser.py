@@ -298,6 +298,7 @@ with Server() as server, Browser() as browser:
         equal("which stands once where there is a column of it", browser.js(date), False)
 
     with group("a link to a list"):
+        check("what is searched for is in the address", browser.until("location.hash === '#/jobs?words=img'"))
         browser.js("(() => { const put = (id, value) => { const one = document.querySelector(id); one.value = value; one.dispatchEvent(new Event('change')); };"
                    " put('#filter-status', 'succeeded'); put('#filter-model', 'tiny-demo'); put('#filter-since', '2026-01-02T03:04'); })()")  # fmt: skip
         fields = "[...document.querySelectorAll('.filters input, .filters select')].map(one => one.value)"
