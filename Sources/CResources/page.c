@@ -32,6 +32,9 @@ static const unsigned char dom_js[] = {
 static const unsigned char docs_js[] = {
 #embed "page/docs.js"
 };
+static const unsigned char dress_js[] = {
+#embed "page/dress.js"
+};
 static const unsigned char downloads_js[] = {
 #embed "page/downloads.js"
 };
@@ -46,6 +49,9 @@ static const unsigned char lists_js[] = {
 };
 static const unsigned char pyramid_js[] = {
 #embed "page/pyramid.js"
+};
+static const unsigned char report_js[] = {
+#embed "page/report.js"
 };
 static const unsigned char review_js[] = {
 #embed "page/review.js"
@@ -89,11 +95,13 @@ static const vigil_page_file files[] = {
     FILE_OF_PAGE("api.js", api_js),
     FILE_OF_PAGE("dom.js", dom_js),
     FILE_OF_PAGE("docs.js", docs_js),
+    FILE_OF_PAGE("dress.js", dress_js),
     FILE_OF_PAGE("downloads.js", downloads_js),
     FILE_OF_PAGE("heat.js", heat_js),
     FILE_OF_PAGE("job.js", job_js),
     FILE_OF_PAGE("lists.js", lists_js),
     FILE_OF_PAGE("pyramid.js", pyramid_js),
+    FILE_OF_PAGE("report.js", report_js),
     FILE_OF_PAGE("review.js", review_js),
     FILE_OF_PAGE("scores.js", scores_js),
     FILE_OF_PAGE("server.js", server_js),

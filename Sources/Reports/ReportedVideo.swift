@@ -27,7 +27,7 @@ public struct ReportedVideo: Sendable, Equatable {
     public var times: [Double] = []
     /// The threshold that segments were cut by, where it is known.
     public var threshold: Float?
-    /// How abnormal the whole of it is.
+    /// How abnormal the whole of it is: the mean of its highest snippets.
     public var score: Float = 0
     /// The class of the whole of it.
     public var label = ""

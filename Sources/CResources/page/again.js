@@ -59,6 +59,7 @@ export function againForm(job, now, trouble, signal) {
       const { threshold, leave, min, gap } = now();
       const shown = new URLSearchParams({ t: threshold, min, gap, with: job.id });
       if (leave !== null) shown.set('leave', leave);
+      if (fps.value.trim() || result.fps) shown.set('fps', fps.value.trim() || result.fps);
       location.hash = `#/job/${made.id}?${shown}`;
     } catch (error) {
       if (signal.aborted) return;

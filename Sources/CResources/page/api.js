@@ -57,6 +57,11 @@ export const json = async (path, options) => read(await ask(path, options));
 /** Whether what was refused may go well in a while. */
 export const isPassing = (error) => error instanceof Refusal && [0, 429, 500, 502, 503, 504].includes(error.status);
 
+/** Who is signed in, as the server has said it last. */
+export const who = { key_needed: false, key: null, role: null };
+/** Whether who is signed in may do more than read. */
+export const mayChange = () => who.role !== 'reader';
+
 /** Who is signed in, as the server says: the browser sends a cookie that no script sees. */
 export const session = () => json('/session');
 /** Has the server make a cookie for a key, which is kept nowhere. */

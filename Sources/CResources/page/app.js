@@ -1,8 +1,8 @@
 // What is shown by the address: #/, #/jobs, #/job/ID?…, #/batch/ID, #/server; the theme; who is signed in.
 
-import { Refusal, ask, session, signIn, signOut } from './api.js';
-import { el, forgetColours, keep, kept } from './dom.js';
-import { forgetColours as forgetHeat } from './heat.js';
+import { Refusal, ask, mayChange, session, signIn, signOut, who } from './api.js';
+import { el } from './dom.js';
+import { dress } from './dress.js';
 import { jobView } from './job.js';
 import { batchView, jobsView } from './lists.js';
 import { serverView } from './server.js';
@@ -56,6 +56,7 @@ async function show({ anew = false } = {}) {
 export function trouble(error) {
   if (!(error instanceof Refusal)) throw error;
   if (error.status === 401) openDoor();
+  if (error.type.endsWith('/role-forbids')) lookAgain();
   return el('div', { class: 'notice bad', role: 'alert' }, el('strong', {}, error.title), error.message === error.title ? null : error.message);
 }
 
@@ -65,7 +66,6 @@ const door = document.getElementById('sign-in');
 const sign = document.getElementById('sign');
 const key = document.getElementById('key');
 const said = document.getElementById('sign-in-said');
-let who = { key_needed: false, key: null };
 
 function openDoor() {
   if (door.open) return;
@@ -73,9 +73,19 @@ function openDoor() {
   door.showModal();
 }
 function signed(now) {
-  who = now;
+  Object.assign(who, now);
   sign.hidden = !who.key_needed;
   sign.textContent = who.key ? `Sign out ${who.key}` : 'Sign in';
+}
+/** What the key may do has changed since it was signed in, as it seems. */
+async function lookAgain() {
+  const could = mayChange();
+  try {
+    signed(await session());
+  } catch {
+    // What was refused is said already.
+  }
+  if (mayChange() !== could) show({ anew: true });
 }
 sign.addEventListener('click', async () => {
   if (!who.key) return openDoor();
@@ -90,10 +100,11 @@ document.getElementById('sign-in-cancel').addEventListener('click', () => door.c
 door.querySelector('form').addEventListener('submit', async (event) => {
   event.preventDefault();
   try {
+    const could = mayChange();
     signed(await signIn(key.value.trim()));
     door.close();
-    // What was filled in stays.
-    if (current?.signed) current.signed();
+    // What was filled in stays, for who may send it.
+    if (current?.signed && mayChange() === could) current.signed();
     else show({ anew: true });
     state();
   } catch (error) {
@@ -118,25 +129,6 @@ async function begin() {
   openDoor();
 }
 
-// The theme
-
-const dark = matchMedia('(prefers-color-scheme: dark)');
-const theme = document.getElementById('theme');
-function dress() {
-  const chosen = kept('vigil-theme');
-  document.documentElement.dataset.theme = chosen ?? (dark.matches ? 'dark' : 'light');
-  theme.textContent = `Theme: ${chosen ?? 'auto'}`;
-  forgetColours();
-  forgetHeat();
-  current?.dressed?.();
-}
-theme.addEventListener('click', () => {
-  const next = { auto: 'light', light: 'dark', dark: 'auto' }[kept('vigil-theme') ?? 'auto'];
-  keep('vigil-theme', next === 'auto' ? null : next);
-  dress();
-});
-dark.addEventListener('change', dress);
-
 // The address is the view's, so that the way to the content is none of its own.
 document.querySelector('.skip').addEventListener('click', (event) => {
   event.preventDefault();
@@ -155,7 +147,7 @@ async function state() {
   }
 }
 
-dress();
+dress(document.getElementById('theme'), () => current?.dressed?.());
 begin();
 state();
 setInterval(() => document.hidden || state(), 20000);

@@ -2,6 +2,7 @@
 
 import { Refusal, ask, at } from './api.js';
 import { el } from './dom.js';
+import { dress } from './dress.js';
 import { readYAML } from './yaml.js';
 
 const main = document.getElementById('main');
@@ -122,6 +123,7 @@ function show() {
   if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
 }
 
+dress(document.getElementById('theme'));
 try {
   const answer = await ask('/openapi.yaml', { accept: 'application/yaml' });
   description = readYAML(await answer.text());

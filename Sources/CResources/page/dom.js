@@ -1,5 +1,12 @@
 // Elements, and words for numbers.
 
+// Characters that nobody sees or that turn the order of others around, by the rule of the program's own lines; tabs and line ends may be.
+const unfit = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+/** A text from elsewhere as it may be shown: what would hide in it is seen to be there. */
+export const fit = (text) => text.replace(unfit, '\ufffd');
+/** What a job is called. */
+export const nameOf = (job) => fit(job.name ?? job.id);
+
 /** An element with properties, listeners (`onclick`) and children. Text is always text: nothing here reads HTML. */
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -10,16 +17,20 @@ export function el(tag, properties = {}, ...children) {
     else if (name in element && !name.includes('-') && name !== 'list' && name !== 'role') element[name] = value;
     else element.setAttribute(name, value === true ? '' : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false)
+    .map((child) => (typeof child === 'string' ? fit(child) : child)));
   return element;
 }
 
-/** What the browser keeps under a name, where it keeps anything. */
+// What a browser that keeps nothing was to keep: it counts as long as the page is open.
+const held = new Map();
+
+/** What the browser keeps under a name. */
 export function kept(name) {
   try {
     return localStorage.getItem(name);
   } catch {
-    return null;
+    return held.get(name) ?? null;
   }
 }
 
@@ -29,14 +40,14 @@ export function keep(name, value) {
     if (value === null) localStorage.removeItem(name);
     else localStorage.setItem(name, value);
   } catch {
-    // It counts as long as the page is open.
+    held.set(name, value);
   }
 }
 
 /** Says something to who can't see it. */
 export function announce(text) {
   const place = document.getElementById('said');
-  if (place) place.textContent = text;
+  if (place) place.textContent = fit(text);
 }
 
 /** 83.2 seconds as 1:23.2. */

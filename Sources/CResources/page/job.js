@@ -1,8 +1,8 @@
 // A job: its way through the queue, its curve as it grows, and then what is in it.
 
 import { againForm } from './again.js';
-import { Refusal, ask, at, follow, isPassing, json, pause, read } from './api.js';
-import { announce, clock, count, duration, el, keep, kept, many, nextFrame, percent, score, sentence, when } from './dom.js';
+import { Refusal, ask, at, follow, isPassing, json, mayChange, pause, read } from './api.js';
+import { announce, clock, count, duration, el, keep, kept, many, nameOf, nextFrame, percent, score, sentence, when } from './dom.js';
 import { downloads } from './downloads.js';
 import { chip } from './lists.js';
 import { Drafts, Missed, Overtaken, Precisions, Review, judged, judgement, progress, sayingOf, words } from './review.js';
@@ -93,7 +93,9 @@ class JobView {
       min: Math.round(number('min', 1, 1e9) ?? 1), gap: Math.round(number('gap', 0, 1e9) ?? 0),
     };
     if (this.cut.leave !== null && this.cut.leave > this.cut.threshold) this.cut.leave = this.cut.threshold;
-    this.wanted = { from: number('from', 0, 1e12), to: number('to', 0, 1e12), at: number('at', 0, 1e12) };
+    this.wanted = { from: number('from', 0, 1e12), to: number('to', 0, 1e12), at: number('at', 0, 1e12), event: number('event', 0, 1e12) };
+    // Of who has sent it: the server tells it once the job has ended.
+    this.fps = number('fps', 0.001, 1e5) ?? null;
     this.hiddenLabels = new Set((query.get('hide') ?? '').split(',').filter(Boolean));
     this.timeline.unit = ['snippets', 'frames'].includes(query.get('unit')) ? query.get('unit') : 'time';
     this.otherID = query.get('with') ?? '';
@@ -107,6 +109,7 @@ class JobView {
       this.hideLabels();
       if (this.wanted.from === undefined) this.timeline.look(0, this.scores.snippets);
     }
+    if (this.wanted.event === undefined) this.selected = null;
     this.applyWanted();
     if (this.otherID !== before) this.loadOther();
     this.refresh();
@@ -132,6 +135,8 @@ class JobView {
       parts.set('to', timeline.to.toFixed(1));
     }
     if (timeline.cursor) parts.set('at', Math.floor(timeline.cursor));
+    if (this.selected) parts.set('event', this.selected.start);
+    if (this.fps && !this.job?.result) parts.set('fps', this.fps);
     if (this.hiddenLabels.size) parts.set('hide', [...this.hiddenLabels].join(','));
     if (timeline.unit !== 'time') parts.set('unit', timeline.unit);
     if (this.otherID) parts.set('with', this.otherID);
@@ -143,7 +148,16 @@ class JobView {
     const { from, to, at } = this.wanted;
     if (from !== undefined && to !== undefined && to > from) this.timeline.look(from, to);
     if (at !== undefined) this.timeline.place(at);
-    this.wanted = {};
+    this.wanted = { event: this.wanted.event };
+  }
+
+  /** The event that the address names by a snippet in it; it may come with later scores. */
+  wantedEvent() {
+    const { event: wanted } = this.wanted;
+    if (wanted === undefined) return null;
+    const found = this.events.find((one) => one.start <= wanted && one.end > wanted);
+    if (found || this.job.result) delete this.wanted.event;
+    return found ?? null;
   }
 
   // The job
@@ -182,9 +196,9 @@ class JobView {
   took(job) {
     const before = this.job?.status;
     this.job = job;
-    this.title = job.name ?? 'Job';
+    this.title = job.name ? nameOf(job) : 'Job';
     document.title = `${this.title} · Vigil`;
-    this.heading.textContent = job.name ?? `Job ${job.id}`;
+    this.heading.textContent = job.name ? nameOf(job) : `Job ${job.id}`;
     const facts = [job.model, job.snippets ? many(job.snippets, 'snippet') : null, when(job.created_at)].filter(Boolean).join(' · ');
     const marks = `${job.status} ${facts}`;
     // What says the same is left alone: it may have the focus.
@@ -206,7 +220,7 @@ class JobView {
     this.shownActions = isLive;
     const link = el('button', { type: 'button', onclick: () => this.copyLink(link) }, 'Copy link');
     this.actions.replaceChildren(
-      link, el('button', { type: 'button', onclick: () => this.drop() }, isLive ? 'Cancel' : 'Forget'));
+      link, mayChange() ? el('button', { type: 'button', onclick: () => this.drop() }, isLive ? 'Cancel' : 'Forget') : '');
   }
 
   async copyLink(button) {
@@ -228,13 +242,10 @@ class JobView {
     if (!isLive && !window.confirm('Forget this job and its scores?')) return;
     this.failures.replaceChildren();
     try {
-      if (isLive) {
-        // To delete one that has ended meanwhile would forget it, which nobody asked for.
-        const now = await this.ask();
-        if (!['queued', 'running'].includes(now.status)) return this.took(now);
-      }
-      const answer = await ask(`/jobs/${this.id}`, { method: 'DELETE' });
-      const job = answer.status === 204 ? null : await read(answer);
+      // One that ends in this very moment stays: to forget it is what nobody asked for.
+      const answer = await ask(`/jobs/${this.id}${isLive ? '?forget=false' : ''}`, { method: 'DELETE' });
+      let job = answer.status === 204 ? null : await read(answer);
+      if (job?.status === 'succeeded' && !job.result) job = await this.ask();
       if (this.ending.signal.aborted) return;
       if (job) this.took(job);
       else location.hash = '#/jobs';
@@ -323,7 +334,7 @@ class JobView {
     } else if (kind === 'scores') {
       const room = Math.max(data.end, this.job.snippets ?? Math.floor((this.job.progress?.frames_expected ?? 0) / 16));
       // Another model has other labels: what came of the one before is none of it.
-      if (String(this.scores?.labels) !== String(data.fine.labels)) this.showScores(new Scores(room, data.fine.labels));
+      if (String(this.scores?.labels) !== String(data.fine.labels)) this.showScores(new Scores(room, data.fine.labels, this.fps));
       else if (data.end > this.scores.snippets) this.showScores(this.scores.grown(room));
       this.scores.add(data.start, data.coarse, data.fine.scores);
       this.timeline.changed();
@@ -382,11 +393,16 @@ class JobView {
       type: 'checkbox', id: 'single', checked: kept('vigil-keys') !== 'off',
       onchange: () => keep('vigil-keys', this.single.checked ? 'on' : 'off'),
     });
+    const judging = mayChange() ? [['T F', 'true alarm, false alarm; once more takes it back']] : [];
     const keys = [['← →', 'a snippet back, forth; with Shift a tenth of what is shown'], ['↑ ↓', 'threshold'], ['+ −', 'zoom at the cursor'], ['0', 'all'],
-      ['Page ↑ ↓', 'move on'], ['J K', 'event before, event after'], ['L', 'loop the event'], ['T F', 'true alarm, false alarm; once more takes it back'], ['Space', 'play, pause'],
+      ['Page ↑ ↓', 'move on'], ['J K', 'event before, event after'], ['L', 'loop the event'], ...judging, ['Space', 'play, pause'],
       ['Wheel', 'zoom, once the timeline is clicked or with Ctrl; with Shift move']];
     this.eventsTitle = el('h2', {}, 'Events');
     this.eventsTable = el('div', { class: 'scroll events' });
+    this.first = 0;
+    this.turned = el('span', { class: 'muted small' });
+    this.turns = el('div', { class: 'row turns', hidden: true }, el('button', { type: 'button', onclick: () => this.turn(-1) }, 'Earlier events'), this.turned,
+      el('button', { type: 'button', onclick: () => this.turn(1) }, 'Later events'));
     this.note = el('p', { class: 'muted small' });
     this.why = el('section', { class: 'card', 'aria-labelledby': 'why-title' });
     this.reviewed = el('section', { class: 'card', 'aria-labelledby': 'reviewed-title' });
@@ -403,10 +419,10 @@ class JobView {
         el('div', { class: 'controls' }, group('other', 'Over it', this.other), this.otherSaid),
         el('details', { id: 'timeline-keys' }, el('summary', {}, 'Keys'),
           el('dl', { class: 'keys' }, keys.flatMap(([key, what]) => [el('dt', {}, key.split(' ').map((one, index) => [index ? ' ' : '', el('kbd', {}, one)]).flat()), el('dd', {}, what)])),
-          el('p', { class: 'row' }, this.single, el('label', { htmlFor: 'single' }, 'J, K, L, T, F and Space work anywhere on this page')))),
+          el('p', { class: 'row' }, this.single, el('label', { htmlFor: 'single' }, `J, K, L, ${mayChange() ? 'T, F ' : ''}and Space work anywhere on this page`)))),
       el('div', { class: 'pair' },
         el('section', { class: 'card', 'aria-label': 'Events' }, el('div', { class: 'row spread' }, this.eventsTitle,
-          el('div', { class: 'row' }, zoom('Event before', 'J ‹', () => this.step(-1)), zoom('Event after', 'K ›', () => this.step(1)))), this.note, this.eventsTable),
+          el('div', { class: 'row' }, zoom('Event before', 'J ‹', () => this.step(-1)), zoom('Event after', 'K ›', () => this.step(1)))), this.note, this.eventsTable, this.turns),
         el('div', { class: 'layout' }, el('section', { class: 'card', 'aria-label': 'Video' }, this.video.element), this.why)),
       this.reviewed, this.summary, this.takeaway, this.again);
     this.fillControls();
@@ -466,20 +482,20 @@ class JobView {
     if (this.ending.signal.aborted) return;
     const { job } = this;
     const { result } = job;
-    const fact = (term, value) => el('div', {}, el('dt', {}, term), el('dd', {}, value));
+    const fact = (term, value, kind = '') => el('div', { class: kind }, el('dt', {}, term), el('dd', {}, value));
     const top = Object.entries(result.video.scores).sort((a, b) => b[1] - a[1]).slice(0, 3);
     this.summary.replaceChildren(el('h2', { id: 'summary-title' }, 'The whole video'),
       el('dl', { class: 'facts' },
-        fact('Anomaly', score(result.video.coarse)), fact('Class', result.video.label),
+        fact('Highest snippets, mean', score(result.video.coarse)), fact('Class', result.video.label),
         fact('Highest classes', top.map(([label, value]) => `${label} ${percent(value)}`).join(', ')),
         fact('Length', this.timeline.secondsPerSnippet ? clock(job.snippets * this.timeline.secondsPerSnippet) : many(job.snippets, 'snippet')),
         fact('Waited', duration(result.timings.queued_ms / 1000)), fact('Scored in', duration(result.timings.scored_ms / 1000)),
         fact('Model', el('code', {}, `${job.model}@${result.provenance.model_sha256.slice(0, 10)}`)),
         fact('Features', el('code', {}, job.features_sha256?.slice(0, 10) ?? '–')),
-        fact('Arithmetic', `${result.provenance.compute}, ${result.provenance.kernels}`), fact('Job', el('code', {}, job.id))));
+        fact('Arithmetic', `${result.provenance.compute}, ${result.provenance.kernels}`), fact('Job', el('code', {}, job.id), 'broad')));
     this.offerDownloads();
     this.shots.show(result.segments, this.timeline);
-    this.again.replaceChildren(againForm(job, () => this.cut, this.trouble, this.ending.signal));
+    if (mayChange()) this.again.replaceChildren(againForm(job, () => this.cut, this.trouble, this.ending.signal));
     announce(`Scored. ${many(cutEvents(this.scores, this.cut).length, 'event')}.`);
     if (this.otherID) this.loadOther();
     // One that was opened before there was a time to a snippet.
@@ -515,7 +531,7 @@ class JobView {
     if (!this.scores || this.ending.signal.aborted) return;
     const before = this.selected;
     this.events = cutEvents(this.scores, this.cut);
-    this.selected = before ? this.events.find((event) => event.start < before.end && event.end > before.start) ?? null : null;
+    this.selected = this.wantedEvent() ?? (before ? this.events.find((event) => event.start < before.end && event.end > before.start) ?? null : null);
     this.timeline.cut = this.cut;
     this.timeline.events = this.events;
     this.timeline.selected = this.selected;
@@ -544,10 +560,15 @@ class JobView {
     const isOwn = own && own.length === events.length && own.every((one, index) => one.start === events[index].start && one.end === events[index].end && one.label === events[index].label);
     this.note.textContent = `${percent(share)} of the video.${own && !isOwn ? ` The job itself was cut into ${many(own.length, 'event')}, by other settings.` : ''}`;
     if (!events.length) {
+      this.turns.hidden = true;
       this.eventsTable.replaceChildren(el('p', { class: 'muted' }, 'None at this threshold.'));
       return;
     }
-    const shown = this.showsAll ? events : events.slice(0, MOST_ROWS);
+    const chosen = events.indexOf(this.selected);
+    // Some rows at a time, since a browser takes a millisecond to lay one out: those with what was chosen, or those that were turned to.
+    if (chosen >= 0 && this.revealed !== this.selected) this.first = chosen - (chosen % MOST_ROWS);
+    this.first = Math.min(this.first, (Math.ceil(events.length / MOST_ROWS) - 1) * MOST_ROWS);
+    const shown = events.slice(this.first, this.first + MOST_ROWS);
     const focused = this.eventsTable.contains(document.activeElement) ? document.activeElement.closest('tr')?.event?.start : undefined;
     const head = (text, kind) => el('th', { scope: 'col', class: kind ?? '' }, text);
     this.eventRows ??= el('tbody');
@@ -556,22 +577,35 @@ class JobView {
     const rows = this.eventRows.children;
     while (rows.length > shown.length) rows[rows.length - 1].remove();
     while (rows.length < shown.length) this.eventRows.append(this.eventRow());
-    shown.forEach((event, index) => this.fillRow(rows[index], event));
-    const all = shown.length < events.length
-      ? el('button', { type: 'button', onclick: () => ((this.showsAll = true), this.paintEvents()) }, `Show all ${count(events.length)}`) : '';
+    const said = this.review.along(shown);
+    shown.forEach((event, index) => this.fillRow(rows[index], event, said[index]));
     if (this.eventsTable.firstChild !== this.eventsAll) this.eventsTable.replaceChildren(this.eventsAll);
-    while (this.eventsTable.children.length > 1) this.eventsTable.lastChild.remove();
-    this.eventsTable.append(all);
+    this.turns.hidden = shown.length === events.length;
+    this.turned.textContent = `${count(this.first + 1)} to ${count(this.first + shown.length)} of ${count(events.length)}`;
+    const [back, forth] = [this.turns.firstChild, this.turns.lastChild];
+    const held = document.activeElement;
+    back.disabled = this.first === 0;
+    forth.disabled = this.first + shown.length === events.length;
+    // Who has come to an end by keys goes on from the other button.
+    if (held.disabled && this.turns.contains(held)) (held === back ? forth : back).focus({ preventScroll: true });
     const place = focused === undefined ? -1 : shown.findIndex((event) => event.start === focused);
     if (place >= 0) rows[place].querySelector('button').focus({ preventScroll: true });
-    this.revealRow(shown.indexOf(this.selected));
+    this.revealRow(chosen - this.first);
+  }
+
+  /** Shows the rows before or after those that are shown. */
+  turn(direction) {
+    this.first = Math.max(0, this.first + direction * MOST_ROWS);
+    this.eventsTable.scrollTop = 0;
+    this.paintEvents();
+    announce(`Events ${this.turned.textContent}`);
   }
 
   /** Brings the row of the event that was chosen into view of its table, which scrolls by itself. */
   revealRow(index) {
-    if (this.revealed === this.selected || index < 0) return;
-    this.revealed = this.selected;
     const [row, table] = [this.eventRows.children[index], this.eventsTable];
+    if (this.revealed === this.selected || !row) return;
+    this.revealed = this.selected;
     const top = row.offsetTop - row.offsetHeight;
     if (top < table.scrollTop || top + 3 * row.offsetHeight > table.scrollTop + table.clientHeight) table.scrollTop = top - table.clientHeight / 3;
   }
@@ -583,7 +617,7 @@ class JobView {
   }
 
   /** Has a row tell of an event; what it says already is not touched. */
-  fillRow(row, event) {
+  fillRow(row, event, said) {
     const { timeline } = this;
     const seconds = timeline.secondsPerSnippet;
     const [from, to, kind, height, length] = row.children;
@@ -598,7 +632,7 @@ class JobView {
     say(button, event.label || 'abnormal');
     set('aria-pressed', `${event === this.selected}`);
     set('aria-label', `${event.label} at ${timeline.text(event.start)}`);
-    const marks = this.chipOf(event);
+    const marks = this.chipOf(event, said);
     if (marks.length || chips.firstChild) chips.replaceChildren(...marks);
     say(height, score(event.score));
     say(length, seconds ? duration((event.end - event.start) * seconds) : many(event.end - event.start, 'snippet'));
@@ -646,8 +680,7 @@ class JobView {
     else this.paintReview();
   }
 
-  chipOf(event) {
-    const said = this.review.verdicts.length ? this.review.of(event) : null;
+  chipOf(event, said) {
     return [
       said ? [' ', el('span', { class: `chip ${said.verdict}`, title: said.note ?? '' }, words[said.verdict].split(' ')[0])] : [],
       this.drafts.of(event)?.refused !== undefined ? [' ', el('span', { class: 'chip' }, 'to decide')] : [],
@@ -655,6 +688,7 @@ class JobView {
   }
 
   judgementOf(event) {
+    if (!mayChange()) return el('div', {}, el('h3', {}, 'Verdict'), el('p', {}, sentence(sayingOf(this.review.of(event)))));
     return judgement({ event, said: this.review.of(event), draft: this.drafts.of(event), labels: this.scores.labels }, {
       say: (...said) => this.judge(...said),
       typed: (more) => this.drafts.fill(event, more),
@@ -694,11 +728,12 @@ class JobView {
   paintReview() {
     if (!this.job?.result) return;
     const now = judged(this.events, this.review);
+    const say = mayChange() ? (stretch, verdict) => this.judgeStretch(stretch, verdict) : null;
     const isBegun = this.review.verdicts.length > 0;
-    this.missed ??= new Missed(this.scores, () => Math.floor(this.timeline.cursor ?? 0), (stretch, verdict) => this.judgeStretch(stretch, verdict));
-    this.missed.show(this.events, this.review.verdicts, (snippet) => this.timeline.text(snippet));
+    this.missed ??= new Missed(this.scores, () => Math.floor(this.timeline.cursor ?? 0), say);
+    this.missed.show(this.events, this.review, (snippet) => this.timeline.text(snippet));
     this.reviewSaid ??= el('div');
-    this.reviewSaid.replaceChildren(this.told ? el('p', { class: 'notice' }, this.told) : '', el('p', {}, progress(now)), isBegun ? this.precisions.table(this.scores, this.cut, this.review, now) : '');
+    this.reviewSaid.replaceChildren(this.told ? el('p', { class: 'notice' }, this.told) : '', el('p', {}, progress(now, say !== null)), say ? '' : el('p', { class: 'muted' }, 'This key may only read: it gives no verdicts.'), isBegun ? this.precisions.table(this.scores, this.cut, this.review, now) : '');
     // What is filled in stays while the rest is made anew.
     if (!this.reviewSaid.isConnected) this.reviewed.replaceChildren(el('h2', { id: 'reviewed-title' }, 'Review'), this.reviewSaid, this.missed.element);
   }
@@ -709,6 +744,8 @@ class JobView {
     this.selected = event;
     this.timeline.selected = event;
     if (!event) return;
+    delete this.wanted.event;
+    this.keepAddress();
     this.timeline.reveal(event.start, event.end);
     if (seeks) this.timeline.go(event.start);
     this.timeline.draw();
@@ -776,6 +813,7 @@ class JobView {
 
   toggleVerdict(verdict) {
     if (!this.selected) return;
+    if (!mayChange()) return announce('This key may only read: it gives no verdicts');
     const [said, draft] = [this.review.of(this.selected), this.drafts.of(this.selected)];
     const isBack = said?.verdict === verdict && draft?.refused === undefined;
     this.judge(isBack ? null : verdict, draft?.note ?? said?.note ?? '', draft?.label ?? said?.label ?? this.selected.label);
@@ -803,7 +841,7 @@ class JobView {
       const fitting = page.jobs.filter((job) => job.id !== this.id && job.snippets === this.job.snippets);
       fitting.sort((a, b) => (b.features_sha256 === this.job.features_sha256) - (a.features_sha256 === this.job.features_sha256));
       for (const job of fitting) {
-        if (job.id !== this.otherID) this.other.append(el('option', { value: job.id }, `${job.name ?? job.id}, ${job.model}`));
+        if (job.id !== this.otherID) this.other.append(el('option', { value: job.id }, `${nameOf(job)}, ${job.model}`));
       }
       if (!fitting.length) this.otherSaid.textContent = page.next ? 'None of the newest 200 jobs has as many snippets.' : 'No other job has as many snippets.';
     } catch (error) {
@@ -823,7 +861,7 @@ class JobView {
         if (this.otherID !== wanted) return;
         if (!job.result || job.snippets !== this.job.snippets) throw new Refusal({ title: 'That job has no scores of as many snippets' });
         if (![...this.other.options].some((option) => option.value === job.id)) {
-          this.other.append(el('option', { value: job.id }, `${job.name ?? job.id}, ${job.model}`));
+          this.other.append(el('option', { value: job.id }, `${nameOf(job)}, ${job.model}`));
         }
         this.other.value = job.id;
         this.timeline.other = Scores.ofResult(job.result);

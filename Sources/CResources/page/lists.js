@@ -1,12 +1,14 @@
 // All jobs with filters; a batch as a grid of small curves.
 
 import { ask, isPassing, json, read } from './api.js';
-import { colour, count, duration, el, many, nextFrame, score, when } from './dom.js';
+import { colour, count, duration, el, many, nameOf, nextFrame, score, when } from './dom.js';
 import { Pyramid } from './pyramid.js';
 import { readArray } from './scores.js';
 
+// Jobs that are asked for at a time.
+const PAGE = 100;
+
 export const chip = (status) => el('span', { class: `chip ${status}` }, status);
-const nameOf = (job) => job.name ?? job.id;
 const took = (job) => (job.started_at && job.finished_at ? duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000) : '');
 
 function progressOf(job) {
@@ -20,12 +22,20 @@ export function jobTable(jobs) {
     el('thead', {}, el('tr', {}, ['Name', 'Status', ''].map((text) => el('th', { scope: 'col' }, text || el('span', { class: 'unseen' }, 'Progress'))),
       el('th', { scope: 'col', class: 'number wide' }, 'Snippets'), el('th', { scope: 'col', class: 'wide' }, 'Model'), el('th', { scope: 'col', class: 'wide' }, 'Made'))),
     el('tbody', {}, jobs.map((job) => el('tr', { 'data-job': job.id },
-      el('td', {}, el('a', { href: `#/job/${job.id}` }, nameOf(job)), job.batch ? [' ', el('a', { class: 'small', href: `#/batch/${job.batch}` }, 'batch')] : null),
+      el('td', {}, el('a', { href: `#/job/${job.id}` }, nameOf(job)), job.batch ? [' ', el('a', { class: 'small', href: `#/batch/${job.batch}` }, 'batch')] : null,
+        // Where there is no room for a column of it.
+        el('span', { class: 'narrow muted small' }, when(job.created_at))),
       el('td', {}, chip(job.status)),
       el('td', { class: 'muted small' }, progressOf(job)),
       el('td', { class: 'number wide' }, job.snippets ? count(job.snippets) : '–'),
       el('td', { class: 'wide' }, job.model),
       el('td', { class: 'wide muted' }, when(job.created_at)))))));
+}
+
+/** A time of an address as a field for local times has it; nothing for what is none. */
+function localTime(text) {
+  const time = new Date(text ?? '');
+  return Number.isNaN(time.getTime()) ? '' : when(text).replace(' ', 'T');
 }
 
 export function jobsView({ query, trouble }) {
@@ -36,29 +46,61 @@ export function jobsView({ query, trouble }) {
   const status = el('select', { id: 'filter-status', onchange: refilter }, el('option', { value: '' }, 'any'),
     ['queued', 'running', 'succeeded', 'failed', 'cancelled'].map((value) => el('option', { value }, value)));
   const model = el('input', { id: 'filter-model', type: 'search', placeholder: 'any', onchange: refilter, autocomplete: 'off' });
-  const words = el('input', { id: 'filter-words', type: 'search', placeholder: 'in names and ids', oninput: () => paint(), autocomplete: 'off' });
+  const words = el('input', { id: 'filter-words', type: 'search', placeholder: 'in names and ids', oninput: search, autocomplete: 'off' });
   const since = el('input', { id: 'filter-since', type: 'datetime-local', onchange: refilter });
-  status.value = query.get('status') ?? '';
-  model.value = query.get('model') ?? '';
   const more = el('button', { type: 'button', hidden: true, onclick: () => load(next) }, 'Older jobs');
   const table = el('div', { 'aria-live': 'off' });
   const found = el('p', { class: 'muted small', role: 'status' });
   const refused = el('div');
   let asks = 0;
+  let writing = null;
+  // Of a link to a longer list: as many as one answer may have, at most.
+  let least = PAGE;
+  read(query);
 
-  function refilter() {
+  /** The filters as the address says. */
+  function read(now) {
+    status.value = now.get('status') ?? '';
+    model.value = now.get('model') ?? '';
+    words.value = now.get('words') ?? '';
+    // The time of this place, whatever that of who has made the link.
+    since.value = localTime(now.get('since'));
+    least = Math.min(1000, Math.max(PAGE, Math.floor(Number(now.get('rows'))) || 0));
+  }
+
+  /** What the server is asked for. */
+  function filters(sinceName) {
     const chosen = new URLSearchParams();
     if (status.value) chosen.set('status', status.value);
     if (model.value.trim()) chosen.set('model', model.value.trim());
+    if (since.value) chosen.set(sinceName, new Date(since.value).toISOString());
+    return chosen;
+  }
+
+  function keepAddress(rows = Math.max(least, jobs.length)) {
+    if (ending.signal.aborted || location.hash.split('?')[0] !== '#/jobs') return;
+    const chosen = filters('since');
+    if (words.value.trim()) chosen.set('words', words.value.trim());
+    if (rows > PAGE) chosen.set('rows', rows);
     history.replaceState(null, '', `#/jobs${chosen.size ? `?${chosen}` : ''}`);
+  }
+
+  /** An address for each letter is more than some browsers take. */
+  function search() {
+    clearTimeout(writing);
+    writing = setTimeout(keepAddress, 250);
+    paint();
+  }
+
+  function refilter() {
+    least = PAGE;
+    keepAddress(PAGE);
     load(null);
   }
 
   async function load(cursor) {
-    const asked = new URLSearchParams({ limit: '100' });
-    if (status.value) asked.set('status', status.value);
-    if (model.value.trim()) asked.set('model', model.value.trim());
-    if (since.value) asked.set('created_after', new Date(since.value).toISOString());
+    const asked = filters('created_after');
+    asked.set('limit', cursor ? PAGE : least);
     if (cursor) asked.set('cursor', cursor);
     clearTimeout(timer);
     asks += 1;
@@ -70,9 +112,10 @@ export function jobsView({ query, trouble }) {
       refused.replaceChildren();
       jobs = cursor ? [...jobs, ...page.jobs] : page.jobs;
       next = page.next;
+      if (cursor) keepAddress();
       paint();
       // What is listed once is not asked for again while nothing in it moves, nor behind a hidden tab.
-      if (!cursor && jobs.length <= 100) timer = setTimeout(function again() {
+      if (!cursor && jobs.length <= PAGE) timer = setTimeout(function again() {
         if (document.hidden) timer = setTimeout(again, 3000);
         else load(null);
       }, jobs.some((job) => ['queued', 'running'].includes(job.status)) ? 2000 : 15000);
@@ -106,14 +149,14 @@ export function jobsView({ query, trouble }) {
       el('section', { class: 'card', 'aria-label': 'Jobs' }, refused, found, table, more),
     ],
     moved: (now) => {
-      status.value = now.get('status') ?? '';
-      model.value = now.get('model') ?? '';
+      read(now);
       load(null);
     },
     signed: () => load(null),
     close: () => {
       ending.abort();
       clearTimeout(timer);
+      clearTimeout(writing);
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import { Refusal, ask, json, read } from './api.js';
 import { count, el, many, percent, when } from './dom.js';
-import { cutEvents } from './scores.js';
+import { cutRuns } from './scores.js';
 
 export const words = { true_alarm: 'true alarm', false_alarm: 'false alarm' };
 const overlap = (one, other) => Math.min(one.end, other.end) - Math.max(one.start, other.start);
@@ -35,13 +35,33 @@ export class Review {
     ({ verdicts: this.verdicts, revision: this.revision } = await json(this.path, { signal }));
   }
 
+  /** By where they begin; sorted once for each answer of the server's. */
+  get sorted() {
+    if (this.sortedOf !== this.verdicts) {
+      this.sortedOf = this.verdicts;
+      this.inOrder = [...this.verdicts].sort((a, b) => a.start - b.start);
+    }
+    return this.inOrder;
+  }
+
   /** What is said of an event: the verdict that has most of it; undefined for none. */
   of(event) {
-    let best;
-    for (const one of this.verdicts) {
-      if (one.end > event.start && one.start < event.end && (!best || overlap(one, event) > overlap(best, event))) best = one;
-    }
-    return best;
+    return this.along([event])[0];
+  }
+
+  /** The same of many events, which are in order: one walk along both, since there may be tens of thousands and each key asks for all. */
+  along(events) {
+    const { sorted } = this;
+    let next = 0;
+    let open = [];
+    return events.map((event) => {
+      const { start, end } = event;
+      if (open.some((one) => one.end <= start)) open = open.filter((one) => one.end > start);
+      for (; next < sorted.length && sorted[next].start < end; next += 1) if (sorted[next].end > start) open.push(sorted[next]);
+      let best;
+      for (const one of open) if (!best || overlap(one, event) > overlap(best, event)) best = one;
+      return best;
+    });
   }
 
   /** What gives way to a verdict on an event. */
@@ -82,20 +102,31 @@ export class Review {
 
 /** How events were judged, and how many of the stretches with a true alarm they find. */
 export function judged(events, review) {
-  const said = events.map((event) => review.of(event)?.verdict);
-  const right = said.filter((one) => one === 'true_alarm').length;
-  const wrong = said.filter((one) => one === 'false_alarm').length;
-  const real = review.verdicts.filter((one) => one.verdict === 'true_alarm');
-  const found = real.filter((one) => events.some((event) => overlap(one, event) > 0)).length;
+  const said = review.along(events);
+  const right = said.filter((one) => one?.verdict === 'true_alarm').length;
+  const wrong = said.filter((one) => one?.verdict === 'false_alarm').length;
+  const real = review.sorted.filter((one) => one.verdict === 'true_alarm');
+  const found = real.length - unmet(real, events).length;
   return { events: events.length, right, wrong, precision: right + wrong ? right / (right + wrong) : null, real: real.length, found };
 }
 
-/** Precision at each threshold. What was counted is known until a verdict comes, or events are cut by another rule. */
+/** Those of stretches, in the order of their starts, that none of the events has a part of. */
+function unmet(stretches, events) {
+  let at = 0;
+  return stretches.filter((one) => {
+    while (at < events.length && events[at].end <= one.start) at += 1;
+    return at === events.length || events[at].start >= one.end;
+  });
+}
+
+/** Precision at each threshold. What was counted is known until a verdict comes, and what is counted until events are cut by another rule. */
 export class Precisions {
   of(scores, cut, review, threshold) {
-    const rule = [review.revision, cut.leave, cut.min, cut.gap].join(' ');
-    if (this.rule !== rule || this.scores !== scores) [this.rule, this.scores, this.known] = [rule, scores, new Map()];
-    if (!this.known.has(threshold)) this.known.set(threshold, judged(cutEvents(scores, { ...cut, threshold }), review));
+    const rule = [cut.leave, cut.min, cut.gap].join(' ');
+    if (this.rule !== rule || this.scores !== scores) [this.rule, this.scores, this.runs, this.known] = [rule, scores, new Map(), new Map()];
+    if (this.revision !== review.revision) [this.revision, this.known] = [review.revision, new Map()];
+    if (!this.runs.has(threshold)) this.runs.set(threshold, cutRuns(scores, { ...cut, threshold }));
+    if (!this.known.has(threshold)) this.known.set(threshold, judged(this.runs.get(threshold), review));
     return this.known.get(threshold);
   }
 
@@ -142,7 +173,8 @@ export class Drafts {
   }
 
   drop(event) {
-    this.all = this.all.filter((one) => one !== this.of(event));
+    const gone = this.of(event);
+    this.all = this.all.filter((one) => one !== gone);
   }
 }
 
@@ -187,7 +219,7 @@ export function judgement({ event, said, draft, labels }, { say, typed, leave })
     said && (said.by || at) ? el('p', { class: 'muted small' }, `Said${said.by ? ` by ${said.by}` : ''}${at}. The same button takes it back.`) : null);
 }
 
-/** Where what no event shows is said: a stretch and its class. `now()` gives where the cursor is; `say(stretch, verdict)` does it. */
+/** Where what no event shows is said: a stretch and its class. `now()` gives where the cursor is; `say(stretch, verdict)` does it, null for who may not. */
 export class Missed {
   constructor({ labels, snippets }, now, say) {
     this.say = say;
@@ -204,7 +236,7 @@ export class Missed {
     };
     this.said = el('p', { class: 'refused', id: 'missed-said', role: 'alert' });
     this.list = el('ul', { class: 'chosen', 'aria-label': 'Stretches that no event shows' });
-    this.element = el('details', {}, el('summary', {}, 'An event was missed'), el('div', { class: 'row' },
+    this.element = el('details', {}, el('summary', {}, say ? 'An event was missed' : 'Events that were missed'), !say ? null : el('div', { class: 'row' },
       el('div', { class: 'group' }, named(from, 'First snippet'), from, here(from, 'begins at the cursor')),
       el('div', { class: 'group' }, named(to, 'Last snippet'), to, here(to, 'ends at the cursor')),
       el('div', { class: 'group' }, el('label', { htmlFor: 'missed-label' }, 'It is'), label), el('button', { type: 'button', onclick: add }, 'Add')), this.said, this.list);
@@ -224,10 +256,11 @@ export class Missed {
   }
 
   /** Shows the true alarms that none of the events has a part of. */
-  show(events, verdicts, text) {
-    Object.assign(this, { events, verdicts, text });
-    const unseen = verdicts.filter((one) => one.verdict === 'true_alarm' && !events.some((event) => overlap(one, event) > 0));
-    this.list.replaceChildren(...unseen.map((one) => el('li', {}, `${text(one.start)} to ${text(one.end)}: ${one.label ?? 'abnormal'}`,
+  show(events, review, text) {
+    Object.assign(this, { events, verdicts: review.verdicts, text });
+    const unseen = unmet(review.sorted.filter((one) => one.verdict === 'true_alarm'), events);
+    this.element.hidden = !this.say && !unseen.length;
+    this.list.replaceChildren(...unseen.map((one) => el('li', {}, `${text(one.start)} to ${text(one.end)}: ${one.label ?? 'abnormal'}`, this.say &&
       el('button', { type: 'button', class: 'quiet', 'aria-label': `Take back ${one.label ?? 'the event'} at ${text(one.start)}`, onclick: () => this.say(one, null) }, 'Take back'))));
     // Opened for what is new in it; who has closed it is left alone.
     if (unseen.length > (this.shown ?? 0)) this.element.open = true;
@@ -236,7 +269,7 @@ export class Missed {
 }
 
 /** In a sentence, how far the review is. */
-export function progress({ events, right, wrong, precision }) {
-  if (!right && !wrong) return `None of ${many(events, 'event')} is reviewed. Choose one and say whether it is one.`;
+export function progress({ events, right, wrong, precision }, mayJudge) {
+  if (!right && !wrong) return `None of ${many(events, 'event')} is reviewed.${mayJudge ? ' Choose one and say whether it is one.' : ''}`;
   return `${right + wrong} of ${many(events, 'event')} reviewed: ${right} true, ${wrong} false. Precision ${percent(precision)} at this threshold.`;
 }

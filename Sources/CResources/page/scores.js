@@ -4,11 +4,11 @@ import { Pyramid } from './pyramid.js';
 
 /** Scores of each snippet; NaN where they have not come yet. */
 export class Scores {
-  constructor(snippets, labels) {
+  constructor(snippets, labels, fps = null) {
     this.snippets = snippets;
     this.labels = labels;
     this.framesPerSnippet = 16;
-    this.fps = null;
+    this.fps = fps;
     /** How many have come. */
     this.known = 0;
     this.coarse = new Float32Array(snippets).fill(NaN);
@@ -21,8 +21,7 @@ export class Scores {
   }
 
   static ofResult(result) {
-    const scores = new Scores(result.snippets, result.fine.labels);
-    scores.fps = result.fps;
+    const scores = new Scores(result.snippets, result.fine.labels, result.fps);
     scores.framesPerSnippet = result.frames_per_snippet;
     scores.add(0, result.coarse, result.fine.scores);
     return scores;
@@ -30,8 +29,7 @@ export class Scores {
 
   /** The same, with room for more: how long a video is may only be known at its end. */
   grown(snippets) {
-    const scores = new Scores(snippets, this.labels);
-    scores.fps = this.fps;
+    const scores = new Scores(snippets, this.labels, this.fps);
     scores.framesPerSnippet = this.framesPerSnippet;
     scores.coarse.set(this.coarse);
     this.fine.forEach((row, label) => scores.fine[label].set(row));
@@ -72,12 +70,15 @@ export class Scores {
 
 export const defaultCut = { threshold: 0.5, leave: null, min: 1, gap: 0 };
 
+/** The events where cutRuns has them, each with what is in it. */
+export const cutEvents = (scores, cut) => cutRuns(scores, cut).map((run) => new Happening(scores, run));
+
 /**
- * The events: a run begins at a snippet of at least `threshold` and goes on while the score is at least `leave`; runs
+ * Where events are: a run begins at a snippet of at least `threshold` and goes on while the score is at least `leave`; runs
  * fewer than `gap` snippets apart are one; those shorter than `min` are dropped. Compared and summed as float32, as the
  * server does.
  */
-export function cutEvents(scores, cut) {
+export function cutRuns(scores, cut) {
   const threshold = Math.fround(cut.threshold);
   const leave = Math.fround(Math.min(cut.leave ?? cut.threshold, cut.threshold));
   const { coarse, known } = scores;
@@ -95,7 +96,7 @@ export function cutEvents(scores, cut) {
     else if (begun < 0 && value >= threshold) begun = snippet;
   }
   if (begun >= 0) close(known);
-  return runs.filter((run) => run.end - run.start >= cut.min).map((run) => new Happening(scores, run));
+  return runs.filter((run) => run.end - run.start >= cut.min);
 }
 
 /** An event. What is in it is looked up when it is asked for: there may be thousands, of which few are read. */
@@ -119,6 +120,11 @@ class Happening {
   /** The highest anomaly score. */
   get score() {
     return this.scores.coarse[this.content.peak];
+  }
+
+  /** The snippet with that score, the first of equal ones. */
+  get peak() {
+    return this.content.peak;
   }
 
   /** The mean of each class's scores. */

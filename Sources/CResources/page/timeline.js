@@ -1,6 +1,6 @@
 // The timeline: the anomaly score with a threshold to drag, the classes below it as a heat map, the whole above it.
 
-import { clock, colour, count, el, nextFrame, roundStep, score } from './dom.js';
+import { clock, colour, count, el, fit as plainly, nextFrame, roundStep, score } from './dom.js';
 import { heatColours, inkOf } from './heat.js';
 
 const PAD = 10;
@@ -560,7 +560,7 @@ export class Timeline {
     context.textAlign = 'right';
     lanes.forEach((label, row) => {
       context.fillStyle = colour('muted');
-      context.fillText(this.fit(context, this.scores.labels[label]), this.gutter - 8, this.lanesTop + row * LANE + LANE / 2);
+      context.fillText(this.fit(context, plainly(this.scores.labels[label])), this.gutter - 8, this.lanesTop + row * LANE + LANE / 2);
     });
     if (!lanes.length) return;
     const heat = this.heatOf(lanes);

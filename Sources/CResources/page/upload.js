@@ -1,6 +1,6 @@
 // The start: files to be scored, how, and the sample for who has none.
 
-import { ask, json, read, submit, token } from './api.js';
+import { ask, json, mayChange, read, submit, token } from './api.js';
 import { announce, bytes, clock, count, el, many, score, sentence } from './dom.js';
 import { jobTable } from './lists.js';
 import { isVideo, keepFile } from './video.js';
@@ -148,7 +148,7 @@ export function homeView({ trouble }) {
     }
     const cut = new URLSearchParams();
     const value = (name) => extra[name] ?? inputs[name].value.trim();
-    for (const [short, name] of [['t', 'threshold'], ['leave', 'leave'], ['min', 'min_snippets'], ['gap', 'merge_gap']]) {
+    for (const [short, name] of [['t', 'threshold'], ['leave', 'leave'], ['min', 'min_snippets'], ['gap', 'merge_gap'], ['fps', 'fps']]) {
       if (value(name)) cut.set(short, value(name));
     }
     if (chosen.length === 1) keepFile(answer.id, chosen[0]);
@@ -183,14 +183,14 @@ export function homeView({ trouble }) {
       }
       const caveat = models.models.find((one) => one.default)?.caveat;
       if (caveat) drop.after(el('p', { class: 'notice' }, el('strong', {}, 'A demo model is served'), sentence(caveat)));
-      recent.replaceChildren(page.jobs.length ? jobTable(page.jobs) : el('p', { class: 'muted' }, 'None yet. Score the sample to see one.'));
+      recent.replaceChildren(page.jobs.length ? jobTable(page.jobs) : el('p', { class: 'muted' }, mayChange() ? 'None yet. Score the sample to see one.' : 'None yet.'));
     } catch (error) {
       if (!ending.signal.aborted) recent.replaceChildren(trouble(error));
     }
   }
   return {
     title: '',
-    elements: [drop, options, jobs],
+    elements: mayChange() ? [drop, options, jobs] : [onlyReads(), jobs],
     close: () => {
       ending.abort();
       // What nobody looks at any more is not sent to its end, nor does it lead away from what is read then.
@@ -203,6 +203,10 @@ export function homeView({ trouble }) {
   };
 }
 
+/** In the place of all that scores, for a key that does not. */
+const onlyReads = () => el('section', { class: 'card', 'aria-labelledby': 'reads-title' }, el('h1', { id: 'reads-title' }, 'This key may only read'),
+  el('p', {}, 'It shows jobs, their scores and what reviewers say of them. Nothing is scored, cancelled, judged or forgotten by it.'));
+
 function fieldInput({ name, label, hint, ...rest }) {
   return el('input', { id: `option-${name}`, autocomplete: 'off', ...rest });
 }
@@ -212,12 +216,17 @@ function labelled(id, label, hint, input) {
   return el('div', { class: 'field' }, el('label', { htmlFor: id }, label), input, el('span', { class: 'hint', id: `${id}-hint` }, hint));
 }
 
+/** What is as it should be does not look like a warning. */
+const noticeOf = (report) => `notice ${report.warnings.length ? '' : 'good'}`.trim();
+
+const verdictOf = ({ name }, said) => (name ? `${name}: ${said}` : said[0].toUpperCase() + said.slice(1));
+
 /** What the server says of features that are only checked. */
 function reports(answer) {
   const all = answer.reports ?? [answer];
   return el('div', { class: 'layout', role: 'status' }, all.map((report) => (report.kind === 'video' ? videoReport(report) :
-    el('div', { class: 'notice' },
-      el('strong', {}, `${report.name ? `${report.name}: ` : ''}${report.warnings.length ? 'can be scored, but looks wrong' : 'looks right'}`),
+    el('div', { class: noticeOf(report) },
+      el('strong', {}, verdictOf(report, report.warnings.length ? 'can be scored, but looks wrong' : 'looks right')),
       el('span', {}, `${many(report.rows, 'row')} of ${report.width}, ${report.dtype}; norms ${score(report.row_norm.min)} to ${score(report.row_norm.max)}, mean ${score(report.row_norm.mean)}; ${many(report.repeated_rows, 'repeated row')}, ${many(report.zero_rows, 'zero row')}.`),
       report.warnings.map((warning) => el('p', {}, warning))))));
 }
@@ -228,7 +237,7 @@ function videoReport(report) {
     report.duration_seconds ? clock(report.duration_seconds) : null,
     report.expected_frames ? many(report.expected_frames, 'frame') : null, bytes(report.bytes),
   ];
-  return el('div', { class: 'notice' },
-    el('strong', {}, `${report.name ? `${report.name}: ` : ''}can be decoded`), el('span', {}, `${facts.filter(Boolean).join(', ')}.`),
+  return el('div', { class: noticeOf(report) },
+    el('strong', {}, verdictOf(report, report.warnings.length ? 'can be decoded, but looks wrong' : 'can be decoded')), el('span', {}, `${facts.filter(Boolean).join(', ')}.`),
     report.warnings.map((warning) => el('p', {}, warning)));
 }

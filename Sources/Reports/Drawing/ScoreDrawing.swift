@@ -37,7 +37,8 @@ struct ScoreDrawing {
     private var title: String {
         let name = fit(video.baseName, isOneLine: true)
         let shown = name.count > 60 ? String(name.prefix(59)) + "…" : name
-        return "\(shown): \(Decimals.percent(Double(video.score), 0))% abnormal, \(fit(video.label, isOneLine: true))"
+        let score = Decimals.text(Double(video.score), 3)
+        return "\(shown): highest snippets \(score) in the mean, \(fit(video.label, isOneLine: true))"
     }
 
     /// How the drawing looks beside what all charts share.
@@ -84,7 +85,7 @@ struct ScoreDrawing {
             return "<rect class=\"event\" x=\"\(Self.text(start))\" y=\"40\" "
                 + "width=\"\(Self.text(max(1, x(segment.end) - start)))\" height=\"180\"><title>"
                 + Markup.escaped(
-                    "\(fit(segment.label, isOneLine: true)) \(Decimals.percent(Double(segment.score), 0))%, "
+                    "\(fit(segment.label, isOneLine: true)) \(Decimals.text(Double(segment.score), 3)), "
                         + "snippets \(segment.start) to \(segment.end)")
                 + "</title></rect>"
         }

@@ -46,17 +46,19 @@ struct ScorePage {
 
     private func shown(_ text: String) -> String { fit(text, isOneLine: true) }
 
+    private func score(_ score: Float) -> String { Decimals.text(Double(score), 3) }
+
     private func percent(_ score: Float) -> String { "\(Decimals.percent(Double(score), 0))%" }
 
     /// A line a video, which leads to its part.
     private var overview: String {
         let rows = videos.enumerated().map { number, video in
             "<tr><td><a href=\"#video-\(number + 1)\">\(Markup.escaped(shown(video.name)))</a></td>"
-                + "<td>\(percent(video.score))</td><td>\(Markup.escaped(shown(video.label)))</td>"
+                + "<td>\(score(video.score))</td><td>\(Markup.escaped(shown(video.label)))</td>"
                 + "<td>\(video.segments.count)</td><td>\(video.seconds.map { ClockText.of($0) } ?? "")</td></tr>"
         }
-        return "<div class=\"wide\"><table><thead><tr><th>video</th><th>abnormal</th><th>class</th><th>segments</th>"
-            + "<th>length</th></tr></thead><tbody>\n\(rows.joined(separator: "\n"))\n</tbody></table></div>"
+        return "<div class=\"wide\"><table><thead><tr><th>video</th><th>highest snippets, mean</th><th>class</th>"
+            + "<th>segments</th><th>length</th></tr></thead><tbody>\n\(rows.joined(separator: "\n"))\n</tbody></table></div>"
     }
 
     private func section(_ video: ReportedVideo, number: Int) -> String {
@@ -78,7 +80,8 @@ struct ScorePage {
         let inSegments = video.segments.reduce(0) { $0 + $1.end - $1.start }
         let length = video.seconds.map { ClockText.of($0) } ?? "\(video.snippets)"
         return [
-            ("abnormal", percent(video.score)), ("class", shown(video.label)), ("segments", "\(video.segments.count)"),
+            ("highest snippets, mean", score(video.score)), ("class", shown(video.label)),
+            ("segments", "\(video.segments.count)"),
             ("of it in segments", percent(Float(inSegments) / Float(max(1, video.snippets)))),
             (video.seconds == nil ? "snippets" : "length", length),
         ].map { "<div><b>\(Markup.escaped($1))</b>\($0)</div>" }.joined()
@@ -94,7 +97,7 @@ struct ScorePage {
             [shown(segment.label)]
                 + (hasTimes
                     ? [segment.start, segment.end].map { video.seconds(at: $0).map { ClockText.of($0) } ?? "" } : [])
-                + ["\(segment.start) – \(segment.end)", percent(segment.score), "\(video.highest(of: segment))"]
+                + ["\(segment.start) – \(segment.end)", score(segment.score), "\(video.highest(of: segment))"]
         }
         return Markup.table(
             [["class"] + (hasTimes ? ["from", "to"] : []) + ["snippets (end excluded)", "score", "highest at"]] + rows)

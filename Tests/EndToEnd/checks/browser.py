@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 import time
@@ -109,6 +110,31 @@ def tab_to(browser, text):
     return False
 
 
+def push(browser, text):
+    """Presses the button that says this, wherever it is seen."""
+    browser.until(f"[...document.querySelectorAll('button')].some(one => one.textContent === {json.dumps(text)} && !one.closest('[hidden]'))")
+    browser.js(f"[...document.querySelectorAll('button')].find(one => one.textContent === {json.dumps(text)} && !one.closest('[hidden]')).click()")
+
+
+def contents(page):
+    """What a report tells: its drawing, its tables and its figures, heights as numbers of two digits."""
+    number = lambda text: round(float(text.rstrip("%")) / (100 if text.endswith("%") else 1), 2)  # noqa: E731
+    rows = [[re.sub("<.*?>", "", cell) for cell in re.findall("<td>(.*?)</td>", row)] for row in re.findall("<tr>(.*?)</tr>", page)]
+    rows = [row for row in rows if row]
+    attributes = lambda tag: {name: float(value) for name, value in re.findall('(x|y|width|opacity)="([0-9.]+)"', tag)}  # noqa: E731
+    return {
+        "curve": re.search('<path class="curve[^>]* d="([^"]*)"', page)[1],
+        "axis": re.findall('y="238"[^>]*>([^<]*)<', page),
+        "events": [attributes(tag) for tag in re.findall('<rect class="event"[^>]*>', page)],
+        "shares": [attributes(tag) for tag in re.findall('<rect class="shade"[^>]*>', page)],
+        "segments": [[*row[:4], number(row[4]), row[5]] for row in rows if len(row) > 5],
+        "classes": [row for row in rows if len(row) == 2 and row[1].endswith("%")],
+        "from": {row[0]: row[1] for row in rows if len(row) == 2 and row[0] in ("model", "family", "model_sha256", "features_sha256", "kernels", "compute", "vigil")},
+        "ends": "end excluded" in page,
+        "figures": [number(value) if value[0].isdigit() and ":" not in value else value for value in re.findall("<div><b>(.*?)</b>", page)],
+    }
+
+
 if AXE is None:
     skip("WCAG by axe-core", "needs axe-playwright-python, as make validate installs it")
 
@@ -123,6 +149,7 @@ with Server() as server, Browser() as browser:
         rows = browser.js("[...document.querySelectorAll('.events tbody tr')].map(row => row.children[2].textContent)")
         equal("what is in the sample", rows, ["explosion", "fight", "theft"])
         equal("its title", browser.js("document.title"), "sample.npy · Vigil")
+        contains("the number of the whole says what it is", browser.js("document.querySelector('#summary-title').parentNode.textContent"), "Highest snippets, mean")
         told = browser.js("fetch('/jobs/' + location.hash.split('/')[2].split('?')[0]).then(a => a.json()).then(a => a.result.segments)")
         equal("its events are what the same file gives otherwise", told, post(server, sample, "?fps=30", Prefer="wait=60")["result"]["segments"])
         browser.key("k")
@@ -146,6 +173,14 @@ with Server() as server, Browser() as browser:
         browser.until(DONE)
         equal("the link brings the threshold back", browser.js("document.querySelector('#threshold-number').value"), "0.53")
         check("and the stretch", browser.until("location.hash.includes('from=')"))
+        # With the event that was chosen, and to no other stretch than was seen.
+        chosen = "document.querySelector('tr.selected')?.children[2].textContent"
+        view, other = browser.js("location.hash"), f"event={told[1]['start']}"
+        equal("and the event", browser.until(chosen), "explosion")
+        browser.js(f"location.hash = {json.dumps(re.sub('event=[0-9]+', other, view))}")
+        check("a link to another event of the same job chooses that", browser.until(f"{chosen} === 'fight'"))
+        browser.js(f"location.hash = {json.dumps(re.sub('&?event=[0-9]+', '', view))}")
+        check("and one to none none", browser.until("!document.querySelector('tr.selected')"))
         fit(browser, "a job")
     clean(browser, server, "the sample")
 
@@ -256,11 +291,73 @@ with Server() as server, Browser() as browser:
         browser.js("document.querySelector('#filter-words').value = 'img'; document.querySelector('#filter-words').dispatchEvent(new Event('input'))")
         equal("the search", browser.until("document.querySelectorAll('tbody tr').length"), 1)
         fit(browser, "the list")
+        browser.size(390, 900)
+        date = "(() => { const one = document.querySelector('tbody tr .narrow'); return one.getBoundingClientRect().width > 0 && one.textContent; })()"
+        check("on a phone each has its date", re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", browser.js(date) or ""), browser.js(date))
+        browser.size(1280, 900)
+        equal("which stands once where there is a column of it", browser.js(date), False)
+
+    with group("a link to a list"):
+        check("what is searched for is in the address", browser.until("location.hash === '#/jobs?words=img'"))
+        browser.js("(() => { const put = (id, value) => { const one = document.querySelector(id); one.value = value; one.dispatchEvent(new Event('change')); };"
+                   " put('#filter-status', 'succeeded'); put('#filter-model', 'tiny-demo'); put('#filter-since', '2026-01-02T03:04'); })()")  # fmt: skip
+        fields = "[...document.querySelectorAll('.filters input, .filters select')].map(one => one.value)"
+        filled = browser.js(fields)
+        equal("what was filled in", filled, ["img", "succeeded", "tiny-demo", "2026-01-02T03:04"])
+        rows = "[...document.querySelectorAll('tbody tr')].map(one => one.dataset.job)"
+        browser.until(f"({rows}).length === 1")
+        seen, link = browser.js(rows), browser.js("location.href")
+        browser.open("about:blank")
+        browser.open(link)
+        browser.until(f"({rows}).length === 1")
+        equal("is there in a link to it", browser.js(fields), filled)
+        equal("and the same jobs", browser.js(rows), seen)
+        asked = browser.js("performance.getEntriesByType('resource').map(one => one.name).find(one => one.includes('/jobs?'))")
+        contains("which the server is asked for by them", asked, "status=succeeded", "model=tiny-demo", "created_after=2026-01-0")
+        browser.js("location.hash = '#/jobs'")
+        equal("the way to all jobs fills in nothing", browser.until(f"({fields}).every(one => !one) && ({rows}).length > 2 && ({fields})"), ["", "", "", ""])
+        # More than one answer has.
+        browser.js("""{ const own = window.fetch; window.asked = []; window.fetch = async (url, more) => { const at = new URL(url, location.href); if (at.pathname !== '/jobs') return own(url, more);
+          window.asked.push(at.search); const late = at.searchParams.has('cursor');
+          const jobs = Array.from({length: late ? 50 : Math.min(150, at.searchParams.get('limit'))}, (_, index) => ({id: `${late ? 2 : 1}-${index}`, status: 'succeeded', model: 'one', created_at: '2026-01-01T00:00:00.000Z'}));
+          return new Response(JSON.stringify({jobs, next: jobs.length === 100 ? 'older' : null})); }; location.hash = '#/server'; }""")
+        browser.until("document.querySelector('.facts')")
+        browser.js("location.hash = '#/jobs'")
+        browser.until("document.querySelectorAll('tbody tr').length === 100")
+        push(browser, "Older jobs")
+        browser.until("document.querySelectorAll('tbody tr').length === 150")
+        equal("how many are listed is in the address too", browser.js("location.hash"), "#/jobs?rows=150")
+        browser.js("location.hash = '#/server'")
+        browser.until("document.querySelector('.facts')")
+        browser.js("location.hash = '#/jobs?rows=150'")
+        check("and asked for at once", browser.until("document.querySelectorAll('tbody tr').length === 150 && window.asked.at(-1).includes('limit=150')"))
+
+    with group("characters that nobody sees"):
+        hidden = "lobby\u0085\u009b31m\u202egpj.npy"
+        job = post(server, sample, "?fps=30&name=" + requests.utils.quote(hidden), Prefer="wait=60")
+        shown = re.sub("[\u0085\u009b\u202e]", "\ufffd", hidden)
+        browser.open("about:blank")
+        browser.open(f"{server.url}/#/job/{job['id']}")
+        browser.until(DONE)
+        equal("of a name are seen to be there", browser.js("document.querySelector('h1').textContent"), shown)
+        equal("in the window's title", browser.js("document.title"), f"{shown} · Vigil")
+        browser.open(f"{server.url}/#/jobs")
+        equal("and in the list", browser.until(f"document.querySelector('a[href=\"#/job/{job['id']}\"]')?.textContent"), shown)
 
     with group("what is dropped"):
         browser.open("about:blank")
         browser.open(server.url + "/")
         browser.until("document.querySelector('#recent-title')")
+        for what, rows, kind in (("good", sample, "notice good"), ("zeros", sample * 0, "notice")):
+            numpy.save(folder / f"{what}.npy", rows)
+            browser.files("#files", [folder / f"{what}.npy"])
+            browser.until("document.querySelectorAll('.chosen li').length === 1")
+            push(browser, "Check only")
+            equal(f"features that are only checked: {what}", browser.until("document.querySelector('.drop .notice')?.className"), kind)
+            if what == "good":
+                fit(browser, "what was checked")
+            browser.js("document.querySelector('.chosen button').click()")
+            browser.until("!document.querySelector('.drop .notice')")
         browser.js(
             "(() => { const all = new DataTransfer(); all.items.add(new File(['a,b\\n1,2\\n'], 'table.csv'));"
             " document.querySelector('.drop').dispatchEvent(new DragEvent('drop', {dataTransfer: all, bubbles: true, cancelable: true})); })()"
@@ -484,6 +581,21 @@ with Server() as server, Browser() as browser:
         check("runs nothing and asks nobody", not any(part in report for part in ("<script", "<img src=x", "<link")))
         browser.open(f"file://{files['html']}")
         fit(browser, "the report")
+        # As the server cuts it, and anew by what is shown: the same as the program's own report, in which there are no verdicts.
+        for query, options in (("", ["--threshold", "0.5"]), ("?t=0.7&leave=0.2&min=2&gap=30", ["--threshold", "0.7", "--leave", "0.2", "--min-snippets", "2", "--merge-gap", "30"])):
+            made = subprocess.run([VIGIL, "score", str(SAMPLE), "--fps", "30", *options, "--format", "html"], capture_output=True, timeout=300)
+            plain = post(server, sample, "?fps=30&name=plain.npy", Prefer="wait=60")
+            files["html"].unlink(missing_ok=True)
+            browser.open("about:blank")
+            browser.open(f"{server.url}/#/job/{plain['id']}{query}")
+            browser.until("document.querySelector('#takeaway-title')")
+            push(browser, "Report")
+            found = next(iter(browser_waits(lambda: [one for one in folder.glob("plain*.html") if "</html>" in one.read_text()], 300)))
+            mine, own = contents(found.read_text()), contents(made.stdout.decode())
+            for part in own:
+                equal(f"the report's {part}, {' '.join(options)}", mine[part], own[part])
+            check("calls nothing abnormal by a number", "abnormal" not in found.read_text())
+            found.unlink()
 
     with group("the description and the server"):
         browser.open(server.url + "/docs")
@@ -497,6 +609,26 @@ with Server() as server, Browser() as browser:
             # Times are texts in JSON, and keys of answers are texts in either.
             equal("all of openapi.yaml is read", hashlib.sha256(plain(read).encode()).hexdigest(), hashlib.sha256(plain(json.loads(plain(None))).encode()).hexdigest())
         fit(browser, "the description")
+        browser.media(prefers_color_scheme="light")
+        dressed = "[document.documentElement.dataset.theme, document.querySelector('#theme').textContent]"
+        equal("the description has the theme's button", browser.js(dressed), ["light", "Theme: auto"])
+        browser.click("#theme")
+        browser.click("#theme")
+        equal("which dresses it", browser.js(dressed), ["dark", "Theme: dark"])
+        browser.open(server.url + "/#/server")
+        equal("and the other pages", browser.until(f"document.querySelectorAll('.facts').length >= 3 && {dressed}"), ["dark", "Theme: dark"])
+        browser.click("#theme")
+        equal("until it is the system's again", browser.js(dressed), ["light", "Theme: auto"])
+        barred = browser.call("Page.addScriptToEvaluateOnNewDocument", source="Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('barred', 'SecurityError'); }})")
+        for place in ("/docs", "/"):
+            browser.media(prefers_color_scheme="dark")
+            browser.open("about:blank")
+            browser.open(server.url + place)
+            equal(f"{place} where nothing may be stored", browser.until(f"document.querySelector('main h1') && {dressed}"), ["dark", "Theme: auto"])
+            browser.click("#theme")
+            equal("the button works", browser.js(dressed), ["light", "Theme: light"])
+            browser.media(prefers_color_scheme="light")
+        browser.call("Page.removeScriptToEvaluateOnNewDocument", identifier=barred["identifier"])
         browser.open(server.url + "/#/server")
         browser.until("document.querySelectorAll('.facts').length >= 3")
         fit(browser, "the server")
@@ -527,6 +659,84 @@ with Server() as server, Browser() as browser:
             })""".replace("ROWS", str(total)))
             note("ms of a frame, median and 95 of 100: zooming {zoom[0]:.1f} and {zoom[1]:.1f}, dragging the threshold {line[0]:.1f} and {line[1]:.1f}".format(**found))
             check("no more is drawn in a frame than there are pixels side by side, a few times", 0 < found["most"] < 6 * found["width"], found)
+    with group("a job whose frames a second are known while it runs"):
+        browser.open("about:blank")
+        browser.open(server.url + "/")
+        browser.until("document.querySelector('#recent-title + a')")
+        # A job that stays as far as it is: no machine is too quick for it.
+        browser.js("""{ const job = JSON.stringify({id: '01M85BV3QAE4RGA8GVVP3465ME', status: 'running', created_at: '2026-01-01T00:00:00.000Z', model: 'one', snippets: 500, warnings: [], progress: {chunks_done: 1, chunks: 2}, result: null});
+          const scores = JSON.stringify({chunk: 0, start: 0, end: 250, coarse: Array(250).fill(0.75), fine: {labels: ['normal', 'fight'], scores: Array(250).fill([0.25, 0.75])}});
+          const own = window.fetch; window.fetch = async (url, more) => (String(url).endsWith('/events') ? new Response(new ReadableStream({start: (stream) => stream.enqueue(new TextEncoder().encode(`event: scores\\ndata: ${scores}\\n\\n`))}))
+            : String(url).endsWith('3465ME') ? new Response(job) : own(url, more)); window.went = []; addEventListener('hashchange', (event) => window.went.push(event.newURL)); }""")
+        spoken, shown = "document.querySelector('.plot')?.ariaValueText", "[...document.querySelectorAll('.events tbody td')].map(one => one.textContent)"
+        for query, word, row in (("", "snippet 0, anomaly 0.750", ["0", "250"]), ("?fps=25", "snippet 0, 0:00.0, anomaly 0.750", ["0:00.0", "2:40.0"])):
+            browser.js("location.hash = '#/jobs'")
+            browser.until("document.querySelector('#filter-words')")
+            browser.js(f"location.hash = '#/job/01M85BV3QAE4RGA8GVVP3465ME{query}'")
+            browser.until(f"({shown}).length > 0 && document.querySelector('.chip.running')")
+            browser.js("document.querySelector('.plot').focus()")
+            browser.key("Home")
+            contains(f"the cursor {query or 'without'}", browser.js(spoken), word)
+            equal(f"an event {query or 'without'}", browser.js(shown)[:2], row)
+        browser.key("ArrowRight")
+        check("a link keeps them while it runs", browser.until("location.hash.includes('at=1') && location.hash.includes('fps=25')"))
+        browser.js("location.hash = '#/'")
+        push(browser, "Score the sample")
+        browser.until(DONE)
+        check("and who has sent it has them", browser.js("window.went.some(one => /job.*fps=30/.test(one))"))
+
+    with group("many events and many verdicts"):
+        found = browser.js("""Promise.all([import('/page/review.js'), import('/page/scores.js')]).then(([{Review, Precisions, Missed, judged}, {Scores, cutEvents}]) => {
+          const rows = 100000, cut = {threshold: 0.5, leave: null, min: 1, gap: 0};
+          const scores = new Scores(rows, ['normal', 'fight']);
+          scores.add(0, Array.from({length: rows}, (_, at) => (at % 2 ? 0.1 : 0.9)), Array.from({length: rows}, () => [0.1, 0.9]));
+          // Looks at a verdict are counted, which is the same on any machine.
+          let looks = 0;
+          const verdict = (start, end, verdict) => ({ get start() { looks += 1; return start; }, get end() { looks += 1; return end; }, verdict, label: null, note: null });
+          const review = new Review('none');
+          review.verdicts = [verdict(0, rows, 'false_alarm'), ...Array.from({length: 999}, (_, at) => verdict((at * 7919) % rows, (at * 7919) % rows + 2, at % 3 ? 'true_alarm' : 'false_alarm'))];
+          const events = cutEvents(scores, cut), now = judged(events, review), once = looks;
+          const missed = new Missed(scores, () => 0, () => {});
+          missed.show(events, review, String);
+          const shown = looks - once;
+          new Precisions().table(scores, cut, review, now);
+          const table = looks - once - shown;
+          // By hand, of some: the most of an event, of equal ones the first.
+          const most = (event) => [...review.verdicts].sort((a, b) => a.start - b.start).reduce((best, one) => { const part = Math.min(one.end, event.end) - Math.max(one.start, event.start);
+            return part > 0 && (!best || part > best.part) ? {one, part} : best; }, null)?.one;
+          const said = review.along(events), wide = {start: 7918, end: 15839};
+          const same = events.filter((_, at) => at % 500 === 0).every((event) => said[events.indexOf(event)] === most(event) && review.of(event) === most(event)) && review.of(wide) === most(wide);
+          const real = review.verdicts.filter((one) => one.verdict === 'true_alarm'), met = real.filter((one) => events.some((event) => event.start < one.end && event.end > one.start)).length;
+          return {events: now.events, said: now.right + now.wrong, once, shown, table, same, met: now.found === met && now.real === real.length};
+        })""")
+        equal("all of them have a verdict", (found["events"], found["said"]), (50_000, 50_000))
+        check("as one by one", found["same"] and found["met"], found)
+        check("sorted and walked along once, not all with all", found["once"] < 1_000_000 and found["shown"] < 200_000 and found["table"] < 10_000_000, found)
+    with group("a table of very many events"):
+        # A job that no server has: as many events as only hours of video have.
+        browser.open("about:blank")
+        browser.open(server.url + "/")
+        browser.until("document.querySelector('#recent-title + a')")
+        browser.js("""{ const rows = 60000, labels = ['normal', 'fight'], coarse = Array.from({length: rows}, (_, at) => (at % 2 ? 0.1 : 0.9));
+          const result = {snippets: rows, frames_per_snippet: 16, fps: null, coarse, fine: {labels, scores: coarse.map((value) => [1 - value, value])}, video: {coarse: 0.9, label: 'fight', scores: {normal: 0.1, fight: 0.9}},
+            segments: [], provenance: {model_sha256: '0'.repeat(64), compute: '', kernels: '', vigil: ''}, timings: {queued_ms: 1, scored_ms: 1}};
+          const job = JSON.stringify({id: '01M85BV3QAE4RGA8GVVP3465ME', status: 'succeeded', created_at: '2026-01-01T00:00:00.000Z', model: 'one', snippets: rows, warnings: [], progress: {}, result});
+          const own = window.fetch; window.fetch = async (url, more) => (String(url).endsWith('/verdicts') ? new Response('{"verdicts": [], "revision": 1}') : String(url).endsWith('3465ME') ? new Response(job) : own(url, more));
+          location.hash = '#/job/01M85BV3QAE4RGA8GVVP3465ME'; }""")
+        browser.until(DONE)
+        told = "document.querySelector('.turns').textContent.includes('%s')"
+        check("shows the first", browser.until(told % "1 to 100 of 30,000"))
+        press = "[...document.querySelectorAll('.turns button')].find(one => one.textContent === '%s').click(); document.querySelectorAll('.events tbody tr').length"
+        equal("the next ones", browser.js(press % "Later events"), 100)
+        check("are said to be those", browser.js(told % "101 to 200 of 30,000"))
+        browser.js("document.querySelector('.plot').focus()")
+        # The last snippet is in none.
+        browser.key("End")
+        browser.key("ArrowLeft")
+        equal("one that is chosen is among those that are shown", browser.until("document.querySelector('tr.selected')?.firstChild.textContent"), "59,998")
+        check("on the last page", browser.js(told % "29,901 to 30,000 of 30,000"))
+    browser.open("about:blank")
+    browser.open(server.url + "/")
     clean(browser, server, "the rest", but=["404", "412", "422"])
 
 with group("a queue, a failure, a cancelled job"), Server("--workers", "1") as server, Browser() as browser:
@@ -550,8 +760,23 @@ with group("a queue, a failure, a cancelled job"), Server("--workers", "1") as s
     browser.until("[...document.querySelectorAll('main button')].some(one => one.textContent === 'Cancel')")
     browser.js("[...document.querySelectorAll('main button')].find(one => one.textContent === 'Cancel').click()")
     equal("cancelled by its button", browser.until("document.querySelector('.chip.cancelled')?.textContent"), "cancelled")
+    # One that ends between the press and the server's answer: what was to be cancelled is not forgotten.
+    ending = post(server, sample, "?name=ends")["id"]
+    browser.open("about:blank")
+    browser.open(f"{server.url}/#/job/{ending}")
+    browser.until("[...document.querySelectorAll('main button')].some(one => one.textContent === 'Cancel')")
+    browser.js("{ const own = window.fetch; window.fetch = async (url, more) => { if (more?.method === 'DELETE') { window.sent = String(url); await new Promise((done) => (window.release = done)); } return own(url, more); }; }")
+    push(browser, "Cancel")
+    equal("what Cancel asks for", browser.until("window.sent"), f"{server.url}/jobs/{ending}?forget=false")
     for holder in first:
         requests.delete(f"{server.url}/jobs/{holder}", timeout=30)
+    while requests.get(f"{server.url}/jobs/{ending}?wait=60", timeout=300).json()["status"] != "succeeded":
+        pass
+    browser.until("document.querySelector('.chip.succeeded')")
+    browser.js("window.release()")
+    browser.until("[...document.querySelectorAll('main button')].some(one => one.textContent === 'Forget')")
+    equal("is still there", requests.get(f"{server.url}/jobs/{ending}", timeout=60).status_code, 200)
+    check("and seen, with nothing refused", browser.until(f"{DONE} && !document.querySelector('main .notice[role=alert]') && location.hash.startsWith('#/job/{ending}')"))
     clean(browser, server, "a queue")
 
 with group("the same job again"), Server() as server, Browser() as browser:
@@ -632,6 +857,51 @@ with group("a key"):
         browser.until("fetch('/jobs').then(a => a.status === 401)")
         browser.js("location.hash = '#/jobs'")
         check("a key that is taken back closes it", browser.until("document.querySelector('dialog').open"))
+
+with group("a key that may only read"):
+    keys = scratch() / "readers"
+    lines = {name: f"{name}:{hashlib.sha256(secret).hexdigest()}" for name, secret in (("alice", b"one"), ("board", b"two"))}
+    keys.write_text(f"{lines['alice']}\n{lines['board']} role=reader owner=alice\n")
+    with Server("--api-keys", keys) as server, Browser() as browser:
+        owner = {"Authorization": "Bearer one"}
+        job = post(server, sample, "?fps=30", Prefer="wait=60", **owner)
+        event = job["result"]["segments"][0]
+        missed = {"start": 100, "end": 105, "verdict": "true_alarm", "label": "fall"}
+        said = [{"start": event["start"], "end": event["end"], "verdict": "true_alarm", "note": "seen"}, missed]
+        requests.put(f"{server.url}/jobs/{job['id']}/verdicts", json={"verdicts": said}, headers={**owner, "If-Match": '"0"'}, timeout=60).raise_for_status()
+        enter = lambda text: ([browser.key(one) for one in text], browser.key("Enter"))  # noqa: E731
+        browser.open(server.url + "/")
+        browser.until("document.querySelector('dialog').open")
+        enter("two")
+        contains("is told so", browser.until("document.querySelector('#reads-title')?.textContent"), "only read")
+        browser.until("document.querySelector('#recent-title') && document.querySelector('tbody tr')")
+        equal("nothing is asked for that it can't send", browser.js("document.querySelectorAll('.drop, #files, main form, main details').length"), 0)
+        fit(browser, "the start of a reader")
+        browser.js(f"location.hash = '#/job/{job['id']}'")
+        browser.until(f"{DONE} && document.querySelector('.precisions')")
+        browser.key("k")
+        contains("what was said is seen", browser.until("document.querySelector('#why-title').textContent.includes('explosion') && document.querySelector('#why-title').closest('section').textContent"), "True alarm, says alice: “seen”")
+        contains("what was missed too", browser.js("document.querySelector('#reviewed-title').parentNode.textContent"), "may only read", "fall", "1 true")
+        texts = browser.js("[...document.querySelectorAll('main button, main summary')].map(one => one.textContent)")
+        equal("no button does what is refused", [one for one in texts if one in ("Cancel", "Forget", "True alarm", "False alarm", "Take back", "Add", "Score it again", "Score again")], [])
+        for key in "tf":
+            browser.key(key)
+        equal("nor does a key", browser.js("[...document.querySelectorAll('#said')].map(one => one.textContent)[0].includes('only read')"), True)
+        fit(browser, "a reader's job")
+        clean(browser, server, "a reader", but=["401"])
+        # What a key may do changes while the page is open.
+        keys.write_text(f"{lines['alice']}\n{lines['board']} owner=alice\n")
+        browser.until("fetch('/session').then(a => a.json()).then(a => a.role === 'submitter')")
+        browser.open("about:blank")
+        browser.open(f"{server.url}/#/job/{job['id']}")
+        browser.until("[...document.querySelectorAll('main button')].some(one => one.textContent === 'Forget')")
+        browser.until(f"{DONE} && document.querySelector('.precisions')")
+        keys.write_text(f"{lines['alice']}\n{lines['board']} role=reader owner=alice\n")
+        browser.until("fetch('/session').then(a => a.json()).then(a => a.role === 'reader')")
+        browser.key("k")
+        browser.key("f")
+        check("one that has become a reader's is told so once it is refused", browser.until("document.querySelector('#reviewed-title')?.parentNode.textContent.includes('may only read') && ![...document.querySelectorAll('main button')].some(one => one.textContent === 'Forget')"))
+        equal("and has changed nothing", requests.get(f"{server.url}/jobs/{job['id']}/verdicts", headers=owner, timeout=60).json()["verdicts"][0]["verdict"], "true_alarm")
 
 with group("a video that is uploaded"), Server() as server, Browser() as browser:
     if requests.get(f"{server.url}/v1/server").json()["videos"]["taken"]:
