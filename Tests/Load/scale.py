@@ -183,7 +183,8 @@ def work(postgres):
 
 
 def aged(postgres):
-    heading(f"Three servers of 8 workers that take no time, 8 clients: new, and after {AGED:,} jobs with a transaction held open all the while")
+    meanwhile = "a transaction held open all the while" if HELD else "nothing held"
+    heading(f"Three servers of 8 workers that take no time, 8 clients: new, and after {AGED:,} jobs with {meanwhile}")
     numbers = {"servers": 3, "workers": 8, "clients": 8, "milliseconds": 0, "bytes": 256, "warmup": 3, "depth": 500}
     database = "aged"
     url = postgres.database(database)
@@ -203,7 +204,8 @@ def aged(postgres):
 
     # The first server makes the tables.
     simulate(postgres, url, database, **numbers | {"seconds": 1})
-    say("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class;")
+    if HELD:
+        say("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class;")
     while count() < AGED:
         simulate(postgres, url, database, **numbers | {"batch": 32, "clients": 4, "depth": 4_000, "seconds": 60})
     while time.monotonic() - begun < HELD:
@@ -213,14 +215,14 @@ def aged(postgres):
         for name, rates in found.items():
             where = database if name == "aged" else f"new_{turn}"
             place = url if name == "aged" else postgres.database(where)
-            rates.append(row(f"{name}, {'held open' if name == 'aged' else 'nothing held'}", simulate(postgres, place, where, **numbers), "ends")["ends"])
+            rates.append(row(name, simulate(postgres, place, where, **numbers), "ends")["ends"])
     dead = postgres.ask("SELECT sum(n_dead_tup)::int8 FROM pg_stat_user_tables", database)
     ratios = [old / new for old, new in zip(found["aged"], found["new"])]
     print(
-        f"{count():,} jobs, {dead} dead rows, the transaction open for {time.monotonic() - begun:.0f} s:"
+        f"{count():,} jobs in {time.monotonic() - begun:.0f} s, {dead} dead rows, {meanwhile}:"
         f" {statistics.median(ratios):.2f} of new ({', '.join(f'{one:.2f}' for one in ratios)})", flush=True
     )
-    say("ROLLBACK; SELECT 1;")
+    say("ROLLBACK; SELECT 1;" if HELD else "SELECT 1;")
     held.stdin.close()
     held.wait()
     postgres.ask("VACUUM", database)

@@ -3,7 +3,7 @@
 # the figures and reckons with them.
 #
 #   Tests/Load/scale.sh [PART…]      submit, work, store, servers, poll, pooled; by name alone vigil and aged, which takes half an hour. Measures for minutes.
-#   AGED=1000000 HELD=600            of aged: jobs that have gone through before, and the seconds that a transaction is held open meanwhile
+#   AGED=1000000 HELD=600            of aged: jobs that have gone through before, and the seconds that a transaction is held open meanwhile; HELD=0 for none
 #   SECONDS_EACH=10                  how long each measurement lasts
 #   SERVERS="1 3 10 20 50"           how many servers there are in turns
 #   VIGIL=path                       for vigil, which runs real servers with the demo model: the program

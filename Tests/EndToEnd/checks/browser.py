@@ -333,9 +333,9 @@ with Server() as server, Browser() as browser:
         check("and asked for at once", browser.until("document.querySelectorAll('tbody tr').length === 150 && window.asked.at(-1).includes('limit=150')"))
 
     with group("characters that nobody sees"):
-        hidden = "lobby\u0085\u009b31m\u202egpj.npy"
+        hidden = "lobby\u200f31m\u202egpj.npy"
         job = post(server, sample, "?fps=30&name=" + requests.utils.quote(hidden), Prefer="wait=60")
-        shown = re.sub("[\u0085\u009b\u202e]", "\ufffd", hidden)
+        shown = re.sub("[\u200f\u202e]", "\ufffd", hidden)
         browser.open("about:blank")
         browser.open(f"{server.url}/#/job/{job['id']}")
         browser.until(DONE)
