@@ -1,5 +1,4 @@
 import Jobs
-import Payloads
 import Platform
 import PostgresStore
 import Scoring
@@ -38,14 +37,14 @@ final class VideoMove {
                 jobs.append(moved)
                 continue
             }
-            guard let input = moved.input?.plainBody, let video = WaitingVideo(of: moved.job, input: input) else {
+            guard let input = moved.plainInput, let video = WaitingVideo(of: moved.job, input: input) else {
                 throw Failure(.badData, "job \(moved.job.id): what it says of its video can't be read")
             }
             let known: JobID
             if let file { known = file } else { known = try await copied(video, of: moved.job.id) }
             file = known
             let (subject, body) = video.moved(to: known)
-            jobs.append(moved.about(known, subject, MovedJob.Input(body)))
+            jobs.append(moved.about(known, subject, body))
         }
         return jobs
     }
