@@ -155,7 +155,9 @@ struct ScoreOptionsTests {
         }
     }
 
-    @Test("a name has no control characters, those behind ASCII neither", arguments: ["a\u{1}", "\u{7F}", "a\u{9B}31m", "\u{80}"])
+    @Test(
+        "a name has no control characters, those behind ASCII neither",
+        arguments: ["a\u{1}", "\u{7F}", "a\u{9B}31m", "\u{80}"])
     func names(name: String) throws {
         for parameter in ["name", "camera"] {
             let error = #expect(throws: OptionError.self) { try options((parameter, name)) }

@@ -95,7 +95,8 @@ struct MovedRows {
             """,
             [
                 .id(job.id), .int(StatusCode[job.status]), .int(job.priority.rawValue),
-                .int(LaneCode[ClaimLimit.Lane(parts: job.parts, isSerial: moved.file != nil)]), .int(job.attempt), .int(job.parts),
+                .int(LaneCode[ClaimLimit.Lane(parts: job.parts, isSerial: moved.file != nil)]), .int(job.attempt),
+                .int(job.parts),
                 .int(job.partsDone), .int(job.revision), .int(moved.place), .int(turn), .int(inserted),
                 .int(Self.nanoseconds(job.deadline)), .int(Self.nanoseconds(job.finishedAt)),
                 .int(job.status == .succeeded ? Self.token : nil), .int(job.inputBytes),
