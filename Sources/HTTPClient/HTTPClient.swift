@@ -17,8 +17,8 @@ public final class HTTPClient {
         case none
         /// More comes, behind the bytes that are there.
         case open([UInt8])
-        /// Nothing comes behind these.
-        case last([UInt8])
+        /// Nothing comes behind these; whether the server ends the connection then.
+        case last([UInt8], closes: Bool)
     }
 
     /// The server.
@@ -144,6 +144,13 @@ public final class HTTPClient {
     }
 
     private func connect(by deadline: Deadline) throws(ClientError) {
+        if case .none = stream {
+        } else {
+            // Nobody has waited for the end of an answer, which would be taken for the next one's.
+            connection = nil
+            reader = AnswerReader(largestBody: largestBody)
+            stream = .none
+        }
         if connection?.hasEnded == true { connection = nil }
         if connection == nil { connection = try connected(by: deadline) }
     }
@@ -236,7 +243,7 @@ extension HTTPClient {
             while true {
                 let count = try fill(by: deadline)
                 if let whole = try advance(count) {
-                    stream = .last(whole.body)
+                    stream = .last(whole.body, closes: whole.closes)
                     return whole.head
                 }
                 guard let head = reader.head else { continue }
@@ -252,16 +259,16 @@ extension HTTPClient {
             while true {
                 switch stream {
                 case .none: return nil
-                case .last(let bytes):
+                case .last(let bytes, let closes):
                     stream = .none
-                    connection = nil
+                    if closes { connection = nil }
                     return bytes.isEmpty ? nil : bytes
                 case .open(let bytes) where !bytes.isEmpty:
                     stream = .open([])
                     return bytes
                 case .open:
                     let whole = try advance(try fill(by: deadline))
-                    stream = whole.map { .last($0.body) } ?? .open(reader.takeBody())
+                    stream = whole.map { .last($0.body, closes: $0.closes) } ?? .open(reader.takeBody())
                 }
             }
         }

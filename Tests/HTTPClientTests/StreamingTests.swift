@@ -151,6 +151,62 @@ struct StreamingTests {
         #expect(try await Self.pieces(large) == .failure(.malformed(.tooLarge(1 << 20))))
     }
 
+    /// What two streams one after the other bring, of which the first is read so many pieces long.
+    private static func two(
+        pieces most: Int, serving handle: @escaping @Sendable (_ connection: Int, RawServerConnection) -> Void
+    ) async throws -> [String] {
+        let count = Mutex(0)
+        let server = try RawServer { connection in
+            handle(
+                count.withLock { count in
+                    count += 1
+                    return count
+                }, connection)
+        }
+        defer { server.stop() }
+        let url = ServerURL(host: "127.0.0.1", port: server.port)
+        return try await blocking {
+            let client = try HTTPClient(url)
+            let deadline = Deadline(in: .seconds(120))
+            return try [most, Int.max].map { most in
+                _ = try client.open(HTTPClient.message("GET", "/", to: url), by: deadline)
+                var all: [UInt8] = []
+                var count = 0
+                while count < most, let piece = try client.nextPiece(by: deadline) {
+                    all += piece
+                    count += 1
+                }
+                return String(decoding: all, as: UTF8.self)
+            }
+        }
+    }
+
+    @Test("a stream that was read to its end leaves the connection to the next")
+    func keptOpen() async throws {
+        let found = try await Self.two(pieces: .max) { _, connection in
+            for text in ["one", "two"] {
+                connection.readRequest()
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n\(text)")
+            }
+            connection.finish()
+        }
+        #expect(found == ["one", "two"])
+    }
+
+    @Test("the end of a stream that nobody has waited for is not taken for the next one's answer")
+    func leftOpen() async throws {
+        let found = try await Self.two(pieces: 1) { number, connection in
+            connection.readRequest()
+            connection.send(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n\(number == 1 ? "one" : "two")\r\n")
+            // On the first connection nothing comes before the client sends something or hangs up.
+            if number == 1 { connection.readRequest() }
+            connection.send("0\r\n\r\n")
+            connection.finish()
+        }
+        #expect(found == ["one", "two"])
+    }
+
     @Test("one that breaks is no end", arguments: ["5\r\nhel", "5\r\nhello\r\n", "5\r\nhello\r\n0\r\n"])
     func broken(text: String) async throws {
         let found = try await Self.pieces("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\(text)")
