@@ -84,6 +84,7 @@ class JobView {
 
   /** What is shown, as the address says. */
   read(query) {
+    this.known = location.hash;
     const number = (name, least, most) => {
       const value = Number(query.get(name));
       return query.get(name) && Number.isFinite(value) && value >= least && value <= most ? value : undefined;
@@ -118,8 +119,10 @@ class JobView {
   keepAddress() {
     clearTimeout(this.writing);
     this.writing = setTimeout(() => {
-      // Who is on the way to another job is not brought back.
-      if (location.hash.split('?')[0] === `#/job/${this.id}`) history.replaceState(null, '', this.address());
+      // Who is on the way elsewhere, and be it to another view of this job, is not brought back.
+      if (location.hash !== this.known) return;
+      history.replaceState(null, '', this.address());
+      this.known = location.hash;
     }, 250);
   }
 

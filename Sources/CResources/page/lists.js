@@ -54,12 +54,15 @@ export function jobsView({ query, trouble }) {
   const refused = el('div');
   let asks = 0;
   let writing = null;
+  // The address as it was read or written last.
+  let known = '';
   // Of a link to a longer list: as many as one answer may have, at most.
   let least = PAGE;
   read(query);
 
   /** The filters as the address says. */
   function read(now) {
+    known = location.hash;
     status.value = now.get('status') ?? '';
     model.value = now.get('model') ?? '';
     words.value = now.get('words') ?? '';
@@ -78,11 +81,13 @@ export function jobsView({ query, trouble }) {
   }
 
   function keepAddress(rows = Math.max(least, jobs.length)) {
-    if (ending.signal.aborted || location.hash.split('?')[0] !== '#/jobs') return;
+    // Who is on the way elsewhere is not brought back.
+    if (ending.signal.aborted || location.hash !== known) return;
     const chosen = filters('since');
     if (words.value.trim()) chosen.set('words', words.value.trim());
     if (rows > PAGE) chosen.set('rows', rows);
     history.replaceState(null, '', `#/jobs${chosen.size ? `?${chosen}` : ''}`);
+    known = location.hash;
   }
 
   /** An address for each letter is more than some browsers take. */

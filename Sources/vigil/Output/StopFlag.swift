@@ -11,8 +11,10 @@ final class StopFlag: Sendable {
     var signal: Int32 { value.load(ordering: .relaxed) }
 
     /// A flag that the first of some signals sets; the second one ends the process as ever.
+    /// None of them is lost that comes once this has returned.
     static func on(_ signals: Int32...) -> (flag: StopFlag, sources: [any DispatchSourceSignal]) {
         let flag = StopFlag()
+        let listening = DispatchGroup()
         let sources = signals.map { number in
             Platform.signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -20,9 +22,12 @@ final class StopFlag: Sendable {
                 flag.value.store(number, ordering: .relaxed)
                 Platform.signal(number, SIG_DFL)
             }
+            listening.enter()
+            source.setRegistrationHandler { listening.leave() }
             source.activate()
             return source
         }
+        listening.wait()
         return (flag, sources)
     }
 }

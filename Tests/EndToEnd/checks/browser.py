@@ -225,6 +225,15 @@ with Server() as server, Browser() as browser:
         check("a link to the job that is open hides what it hides", browser.until(f"{toggle} === 'false' && document.querySelector('#unit').value === 'snippets'"))
         browser.js(f"location.hash = '#/job/{one}'")
         check("and one without shows all, by time", browser.until(f"{toggle} === 'true' && document.querySelector('#unit').value === 'time'"))
+        # The same of a link to another view of this job.
+        browser.js(
+            "(() => { const [own, late] = [window.setTimeout, []]; const field = document.querySelector('#unit');"
+            " window.setTimeout = (action, wait) => (wait === 250 ? late.push(action) : own(action, wait));"
+            " field.value = 'frames'; field.dispatchEvent(new Event('change')); window.setTimeout = own;"
+            f" location.hash = '#/job/{one}?unit=snippets'; window.written = late.length; for (const action of late) action(); }})()"
+        )
+        check("a link is followed though a change was to be written", browser.until("document.querySelector('#unit').value === 'snippets' && location.hash.includes('unit=snippets')"))
+        check("which was", browser.js("window.written > 0"))
         browser.js("{ const own = window.fetch; let asks = 0; window.fetch = (url, more) => String(url).includes('/jobs?') && asks++ < 1"
                    " ? Promise.resolve(new Response('', {status: 503, headers: {'Retry-After': '1'}})) : own(url, more); location.hash = '#/jobs'; }")  # fmt: skip
         check("a list that was refused once is there in the end, without the refusal", browser.until("document.querySelector('tbody tr') && !document.querySelector('main [role=alert]')"))
