@@ -235,7 +235,8 @@ final class WakeSignal: Sendable {
     }
 
     let interest: WatchInterest
-    private let state = Mutex((State.quiet, lastWait: 0))
+    /// With the last wait that has begun, and what ended one before anybody listened.
+    private let state = Mutex((State.quiet, lastWait: 0, lapsed: nil as (wait: Int, wake: Wake)?))
 
     init(for interest: WatchInterest) {
         self.interest = interest
@@ -267,10 +268,13 @@ final class WakeSignal: Sendable {
         }
     }
 
-    /// Ends this wait with `wake`, unless it is over.
+    /// Ends this wait with `wake`, unless it is over. Where it has begun and nobody listens yet, whoever does is told.
     func lapse(_ wait: Int, with wake: Wake) {
         let listener = state.withLock { state -> CheckedContinuation<Wake, Never>? in
-            guard case .awaited(let continuation, wait: wait) = state.0 else { return nil }
+            guard case .awaited(let continuation, wait: wait) = state.0 else {
+                if wait == state.lastWait { state.lapsed = (wait, wake) }
+                return nil
+            }
             state.0 = .quiet
             return continuation
         }
@@ -286,6 +290,7 @@ final class WakeSignal: Sendable {
                         state.0 = .quiet
                         return wake
                     }
+                    if let lapsed = state.lapsed, lapsed.wait == wait { return lapsed.wake }
                     // A cancellation before this moment found nobody to wake; one after it finds this wait.
                     if Task.isCancelled { return .cancelled }
                     state.0 = .awaited(continuation, wait: wait)

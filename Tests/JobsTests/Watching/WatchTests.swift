@@ -54,6 +54,24 @@ struct WatchTests {
         #expect(await other.next(until: soon) == .changed)
     }
 
+    @Test("a time that is up before anybody listens is heard by who does, and ends no other wait")
+    func lapsedEarly() async {
+        let signal = WakeSignal(for: .changes)
+        let first = signal.begin()
+        signal.lapse(first, with: .timeUp)
+        #expect(await signal.wake(first) == .timeUp)
+        let second = signal.begin()
+        signal.lapse(first, with: .timeUp)
+        signal.tell(.changed)
+        #expect(await signal.wake(second) == .changed)
+        signal.lapse(second, with: .timeUp)
+        let third = signal.begin()
+        async let woken = signal.wake(third)
+        while !signal.isAwaited { await Task.yield() }
+        signal.tell(.closed)
+        #expect(await woken == .closed)
+    }
+
     @Test("many changes before a look are one wake; after it there is none until the next change")
     func coalescing() async throws {
         let job = try await backlog.submit(.sample(parts: 100))
