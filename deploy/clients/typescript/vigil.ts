@@ -279,16 +279,16 @@ export class Vigil {
     while (!hasEnded(found)) {
       let answer: Response;
       try {
-        answer = await this.request("DELETE", `/jobs/${found.id}`, {}, call);
+        // One that ends in this very moment stays.
+        answer = await this.request("DELETE", `/jobs/${found.id}?forget=false`, {}, call);
       } catch (error) {
         if (!(error instanceof TypeError)) throw error;
-        // It may have been heard, and what runs ends at its next chunk: a second one would forget what it has cancelled.
+        // It may have been heard, and what runs ends at its next chunk.
         found = job((await this.json("GET", `/jobs/${found.id}?wait=${look}`, {}, call)) as Job);
         look = Math.min(2 * look, HOLD);
         if (!hasEnded(found) && Date.now() > end) throw new VigilError("the connection was lost each time that the job was to be cancelled");
         continue;
       }
-      if (answer.status === 204) return found;
       if (!answer.ok) throw await problem(answer);
       return job((await answer.json()) as Job);
     }

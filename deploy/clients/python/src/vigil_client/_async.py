@@ -175,11 +175,12 @@ class AsyncVigil:
         """Cancels a job that has not ended; one that has is left as it is."""
         found, end, look = await self.job(job), time.monotonic() + self._patience, _LOOK
         while not found.ended:
-            request = self._http.build_request("DELETE", f"/jobs/{found.id}")
+            # One that ends in this very moment stays.
+            request = self._http.build_request("DELETE", f"/jobs/{found.id}", params={"forget": "false"})
             try:
                 response = await self._http.send(request)
             except httpx.TransportError as error:
-                # It may have been heard, and what runs ends at its next chunk: a second one would forget what it has cancelled.
+                # It may have been heard, and what runs ends at its next chunk.
                 found = Job.of(document(await self._get(f"/jobs/{found.id}", {"wait": f"{look:.3f}"}, hold=look)))
                 look = min(2 * look, _HOLD)
                 if not found.ended and time.monotonic() > end:
@@ -187,8 +188,6 @@ class AsyncVigil:
                 continue
             if response.status_code in (200, 202):
                 return Job.of(document(response.content))
-            if response.status_code == 204:
-                return found
             raise Problem.of(response.status_code, response.content)
         return found
 
